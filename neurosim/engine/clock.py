@@ -1,0 +1,153 @@
+"""How does a step of the clock engine go? Collect arrivals, advance blocks, note spikes.
+
+The kernels see the network through tables of integers (addresses, sizes, handles), so
+they are compiled once, whatever the populations, models and projections are.
+At each grid point t_n = n dt, for each population in turn:
+
+1. *collect*: the stores add the arrivals of this step to the input buffers, projection by
+   projection, in one canonical order;
+2. *advance*: the model's block kernel moves the neurons from t_{n-1} to t_n, hands them
+   their input and resets those that fire;
+3. the spikes are appended to the population's history, and probes read the state.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .._jit import INT32, INT64, UINT8, call, kernel, view
+from ..connectivity.sparse import CAPACITY, IDS, PORT, PRE, STARTS, deliver_sparse
+
+# Columns of the table of populations.
+N, N_PORTS, BLOCK, ADDRESSES, INPUTS, SPIKED, COUNTS, STATE, N_STATE = range(9)
+POPULATION_COLUMNS = 9
+
+# Columns of the table of probes.
+P_POPULATION, P_VARIABLE, P_IDS, P_N, P_OUT, P_ROWS, P_EVERY = range(7)
+PROBE_COLUMNS = 7
+
+
+class Tables(NamedTuple):
+    """What the kernels of one part see.
+
+    Attributes
+    ----------
+    populations : int64 (p, POPULATION_COLUMNS)
+    stores : int64 (s, sparse.COLUMNS)      stores onto this part, in order of connection
+    incoming : int64 (p + 1,)               stores of population k: incoming[k]:incoming[k+1]
+    histories : int64 (p, parts, 3)
+    probes : int64 (q, PROBE_COLUMNS)
+    arrivals : int64 (s,)                   synaptic events so far, by store
+    """
+
+    populations: np.ndarray
+    stores: np.ndarray
+    incoming: np.ndarray
+    histories: np.ndarray
+    probes: np.ndarray
+    arrivals: np.ndarray
+
+
+class Span(NamedTuple):
+    """Which steps, of which part, and where they lie in the histories."""
+
+    part: int
+    parts: int
+    base: int  # step at position 0 of the histories
+    length: int  # length of `starts` in each history
+    begin: int
+    end: int
+
+
+@kernel
+def _collect(real, tables, span, p, place):
+    """Add the arrivals of one step to the input buffers of population ``p``."""
+    row = tables.populations[p]
+    n = row[N]
+    inputs = view(row[INPUTS], row[N_PORTS] * n, real)
+    for s in range(tables.incoming[p], tables.incoming[p + 1]):
+        store = tables.stores[s]
+        buffer = inputs[store[PORT] * n : (store[PORT] + 1) * n]
+        history = tables.histories[store[PRE]]
+        tables.arrivals[s] += deliver_sparse(store, history, span.length, place, buffer)
+
+
+@kernel
+def _note_spikes(row, history, length, place, lo, hi, n_spikes):
+    """Append the fired neurons of ``lo..hi`` to the history, in order of their index."""
+    starts = view(history[STARTS], length, INT64)
+    k = starts[place]
+    if n_spikes > 0:
+        ids = view(history[IDS], history[CAPACITY], INT32)
+        spiked = view(row[SPIKED], row[N], UINT8)
+        counts = view(row[COUNTS], row[N], INT64)
+        for i in range(lo, hi):
+            if spiked[i]:
+                spiked[i] = 0
+                ids[k] = i
+                counts[i] += 1
+                k += 1
+    starts[place + 1] = k
+
+
+@kernel
+def _probe(real, tables, p, step, lo, hi, begin):
+    """Copy the probed state of population ``p``, where this step is due."""
+    for q in range(tables.probes.shape[0]):
+        probe = tables.probes[q]
+        every = probe[P_EVERY]
+        if probe[P_POPULATION] != p or step % every != 0:
+            continue
+        row = tables.populations[p]
+        state = view(row[STATE], row[N_STATE] * row[N], real)
+        ids = view(probe[P_IDS], probe[P_N], INT64)
+        out = view(probe[P_OUT], probe[P_ROWS] * probe[P_N], real)
+        line = step // every - (begin + every - 1) // every
+        for k in range(ids.size):
+            if lo <= ids[k] < hi:
+                out[line * ids.size + k] = state[probe[P_VARIABLE] * row[N] + ids[k]]
+
+
+@kernel
+def _has_room(tables, span, members, place):
+    """Is there space for every neuron of this part to fire once more?"""
+    for m in range(members.size):
+        history = tables.histories[members[m], span.part]
+        starts = view(history[STARTS], span.length, INT64)
+        n = tables.populations[members[m], N]
+        share = n * (span.part + 1) // span.parts - n * span.part // span.parts
+        if starts[place] + share > history[CAPACITY]:
+            return False
+    return True
+
+
+@kernel
+def run_steps(real, tables, span, members, first, dt):
+    """Compute steps ``span.begin`` to ``span.end`` of some populations.
+
+    Parameters
+    ----------
+    real : real (0,)            tells the precision
+    members : int64 (m,)        populations, in an order that zero delays can follow
+    first : int                 first step of the chunk, where probes count from
+
+    Returns
+    -------
+    int
+        The step reached; less than ``span.end`` when a history is full and has to grow.
+    """
+    for step in range(span.begin, span.end):
+        place = step - span.base
+        if not _has_room(tables, span, members, place):
+            return step
+        for m in range(members.size):
+            p = members[m]
+            row = tables.populations[p]
+            lo = row[N] * span.part // span.parts
+            hi = row[N] * (span.part + 1) // span.parts
+            _collect(real, tables, span, p, place)
+            moving = np.int64(step > 0)
+            n_spikes = call(row[BLOCK], (row[ADDRESSES], row[N], lo, hi, moving, step * dt, dt))
+            _note_spikes(row, tables.histories[p, span.part], span.length, place, lo, hi, n_spikes)
+            _probe(real, tables, p, step, lo, hi, first)
+    return span.end

@@ -1,0 +1,120 @@
+"""In what order can populations be computed? Strongly connected parts of the network.
+
+Inside a component spikes come back, so it advances in windows no longer than its
+smallest delay. Between components they do not: a whole chunk of spikes passes at once, in
+topological order, and a delay of zero is no difficulty.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..errors import BuildError
+
+Edge = tuple[int, int, int]  # (source, target, smallest delay in steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Component:
+    """Populations that are computed together.
+
+    Attributes
+    ----------
+    members : list of int       populations, in an order that zero delays can follow
+    window : int                smallest delay inside, in steps; 0 with a zero delay inside,
+                                -1 when no projection is inside
+    """
+
+    members: list[int]
+    window: int
+
+
+def _successors(n: int, edges: Iterable[Edge]) -> list[list[int]]:
+    lists: list[list[int]] = [[] for _ in range(n)]
+    for a, b, _ in edges:
+        if b not in lists[a]:
+            lists[a].append(b)
+    return lists
+
+
+def _strong_components(successors: list[list[int]]) -> list[list[int]]:
+    """Tarjan's algorithm (1972), iterative; components come out sinks first."""
+    n = len(successors)
+    number, low = [-1] * n, [0] * n
+    stack: list[int] = []
+    on_stack = [False] * n
+    found: list[list[int]] = []
+    counter = 0
+    for root in range(n):
+        if number[root] >= 0:
+            continue
+        work = [(root, 0)]
+        while work:
+            node, k = work.pop()
+            if k == 0:
+                number[node] = low[node] = counter
+                counter += 1
+                stack.append(node)
+                on_stack[node] = True
+            if k < len(successors[node]):
+                work.append((node, k + 1))
+                child = successors[node][k]
+                if number[child] < 0:
+                    work.append((child, 0))
+                elif on_stack[child]:
+                    low[node] = min(low[node], number[child])
+                continue
+            if low[node] == number[node]:
+                members = []
+                while not members or members[-1] != node:
+                    members.append(stack.pop())
+                    on_stack[members[-1]] = False
+                found.append(sorted(members))
+            if work:
+                parent = work[-1][0]
+                low[parent] = min(low[parent], low[node])
+    return found
+
+
+def _zero_delay_order(members: list[int], edges: list[Edge], names: list[str]) -> list[int]:
+    """Order the members so that zero delays point forwards, or name the cycle."""
+    zero = [(a, b) for a, b, delay in edges if delay == 0]
+    rest, order = list(members), []
+    while rest:
+        free = [m for m in rest if not any(b == m and a in rest for a, b in zero)]
+        if not free:
+            cycle = _cycle(rest, zero)
+            path = " -> ".join(repr(names[m]) for m in [*cycle, cycle[0]])
+            raise BuildError(
+                f"Network has a cycle of zero delays: {path}; a delay in a cycle must be >= dt, "
+                "so give one of these projections a delay"
+            )
+        order.append(free[0])
+        rest.remove(free[0])
+    return order
+
+
+def _cycle(rest: list[int], zero: list[tuple[int, int]]) -> list[int]:
+    """Walk backwards along zero delays until a population comes again."""
+    path = [rest[0]]
+    while True:
+        before = next(a for a, b in zero if b == path[-1] and a in rest)
+        if before in path:
+            return path[path.index(before) :][::-1]
+        path.append(before)
+
+
+def components(n: int, edges: list[Edge], names: list[str]) -> list[Component]:
+    """Components in topological order.
+
+    Raises
+    ------
+    BuildError
+        Zero delays form a cycle; the message names it.
+    """
+    result = []
+    for members in reversed(_strong_components(_successors(n, edges))):
+        inside = [e for e in edges if e[0] in members and e[1] in members]
+        order = _zero_delay_order(members, inside, names) if inside else members
+        window = min((delay for _, _, delay in inside), default=-1)
+        result.append(Component(order, window))
+    return result

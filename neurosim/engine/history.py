@@ -1,0 +1,57 @@
+"""Which spikes may still arrive somewhere? The recent spikes of a population.
+
+A history holds the spikes of the steps ``base <= s < base + length``: the longest
+delay of the network back, and the chunk that is being computed. It is both what
+projections pull from and what a saved state calls spikes in flight.
+"""
+
+import numpy as np
+
+
+class History:
+    """Spikes of one part of a population, by step.
+
+    Attributes
+    ----------
+    ids : int32 (capacity,)
+    starts : int64 (length + 1,)     spikes of step ``base + k`` are ids[starts[k]:starts[k+1]]
+    """
+
+    __slots__ = ("ids", "starts")
+
+    def __init__(self, length: int, capacity: int) -> None:
+        self.ids = np.zeros(max(1, capacity), np.int32)
+        self.starts = np.zeros(length + 1, np.int64)
+
+    def clear(self) -> None:
+        """Forget all spikes."""
+        self.starts[:] = 0
+
+    def reserve(self, capacity: int) -> None:
+        """Make room for ``capacity`` spikes in all."""
+        if capacity > self.ids.size:
+            grown = np.zeros(max(capacity, 2 * self.ids.size), np.int32)
+            grown[: self.ids.size] = self.ids
+            self.ids = grown
+
+    def write(self, place: int, steps: np.ndarray, ids: np.ndarray, n_steps: int) -> None:
+        """Append a chunk: ``steps`` (ascending) count from the position ``place``."""
+        begin = int(self.starts[place])
+        self.reserve(begin + ids.size)
+        self.ids[begin : begin + ids.size] = ids
+        counts = np.bincount(steps, minlength=n_steps)
+        self.starts[place + 1 : place + 1 + n_steps] = begin + np.cumsum(counts)
+
+    def read(self, place: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """(steps counted from ``place``, ids) of ``n_steps`` steps."""
+        starts = self.starts[place : place + n_steps + 1]
+        steps = np.repeat(np.arange(n_steps), np.diff(starts))
+        return steps, self.ids[starts[0] : starts[-1]].copy()
+
+    def roll(self, by: int, keep: int) -> None:
+        """Move the window ``by`` steps on; the last ``keep`` steps of it stay."""
+        starts = self.starts[by : by + keep + 1].copy()
+        first, last = int(starts[0]), int(starts[-1])
+        self.ids[: last - first] = self.ids[first:last].copy()
+        self.starts[: keep + 1] = starts - first
+        self.starts[keep + 1 :] = last - first

@@ -1,0 +1,158 @@
+"""How are spikes kept on disk? Files in the SONATA spike layout (HDF5), and folders of them.
+
+``/spikes/<population>/timestamps`` (float64, attribute ``units``) and ``node_ids`` (uint64),
+sorted by time; ``size`` is the number of neurons. A file is written beside and
+renamed, so it is whole or it is not there. A long recording is a folder of numbered
+files, each of them closed before the next is begun; readers accept the folder.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..errors import FormatError, ParameterError
+from .result import Result, Spikes
+
+_SORTING = {"none": 0, "by_id": 1, "by_time": 2}
+_MAGIC = 0x0A7A  # of every SONATA file
+_UNITS = {"ms": "milliseconds", "step": "steps"}
+
+
+def write_spikes(
+    path: str | os.PathLike, spikes: Result | Mapping[str, Spikes], *, unit: str | None = None
+) -> Path:
+    """Write spikes to an HDF5 file in the SONATA layout.
+
+    Parameters
+    ----------
+    path : path-like
+    spikes : Result, or mapping of population name to Spikes
+    unit : {"ms", "step"}, optional
+        Unit of the times; taken from a Result, else ms.
+
+    Raises
+    ------
+    ParameterError
+        The folder does not exist or cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile, neurosim as ns
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     spikes = ns.Spikes(np.array([0.5, 1.0]), np.array([1, 0]), 2)
+    ...     file = write_spikes(f"{folder}/spikes.h5", {"exc": spikes})
+    ...     read_spikes(file)["exc"].times.tolist()
+    [0.5, 1.0]
+    """
+    import h5py
+
+    if isinstance(spikes, Result):
+        unit = unit or ("ms" if spikes.time == "continuous" else "step")
+        spikes = spikes.spikes
+    path = Path(path)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with h5py.File(beside, "w") as file:
+            file.attrs["magic"] = np.uint32(_MAGIC)
+            file.attrs["version"] = np.array([0, 1], np.uint32)
+            file.create_group("spikes")
+            for name, s in spikes.items():
+                _write_group(h5py, file["spikes"].create_group(name), s, _UNITS[unit or "ms"])
+            file.flush()
+        with open(beside, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        raise ParameterError(
+            f"write_spikes: path must be a file in a writable folder, got {str(path)!r} ({error})"
+        ) from None
+    finally:
+        beside.unlink(missing_ok=True)
+    return path
+
+
+def _write_group(h5py: Any, group: Any, spikes: Spikes, units: str) -> None:
+    sorting = h5py.enum_dtype(_SORTING, basetype="u1")
+    group.attrs.create("sorting", _SORTING["by_time"], dtype=sorting)
+    group.attrs["size"] = spikes.n
+    times = group.create_dataset("timestamps", data=np.asarray(spikes.times, np.float64))
+    times.attrs["units"] = units
+    group.create_dataset("node_ids", data=np.asarray(spikes.ids, np.uint64))
+
+
+def read_spikes(path: str | os.PathLike) -> dict[str, Spikes]:
+    """Read a SONATA spike file, or a folder of numbered ones.
+
+    Raises
+    ------
+    FormatError
+        The file is not HDF5, damaged, or not in the SONATA spike layout.
+    """
+    path = Path(path)
+    if not path.is_dir():
+        return _read_file(path)
+    files = sorted(path.glob("spikes-*.h5"))
+    if not files:
+        raise FormatError(f"{path}: folder must hold files spikes-000000.h5 ..., found none")
+    chunks = [_read_file(file) for file in files]
+    merged = {}
+    for name in chunks[0]:
+        parts = [chunk[name] for chunk in chunks if name in chunk]
+        times = np.concatenate([p.times for p in parts])
+        merged[name] = Spikes(times, np.concatenate([p.ids for p in parts]), parts[0].n)
+    return merged
+
+
+def _read_file(path: Path) -> dict[str, Spikes]:
+    import h5py
+
+    if not path.is_file():
+        raise FormatError(f"{path}: no such spike file")
+    try:
+        with h5py.File(path, "r") as file:
+            groups = file["spikes"]
+            return {name: _read_group(path, name, groups[name]) for name in groups}
+    except (OSError, KeyError, AttributeError, RuntimeError) as error:
+        raise FormatError(
+            f"{path}: must be an HDF5 file with /spikes/<population>/timestamps and node_ids "
+            f"({error})"
+        ) from None
+
+
+def _read_group(path: Path, name: str, group: Any) -> Spikes:
+    times, ids = group["timestamps"][:], group["node_ids"][:]
+    if times.shape != ids.shape or times.ndim != 1 or ids.dtype.kind not in "iu":
+        raise FormatError(
+            f"{path}: /spikes/{name} must have one integer node_id per timestamp, "
+            f"got shapes {times.shape} and {ids.shape}"
+        )
+    largest = int(ids.max()) if ids.size else -1
+    if largest > np.iinfo(np.int32).max:
+        raise FormatError(f"{path}: /spikes/{name}/node_ids must be below 2^31, got {largest}")
+    n = int(group.attrs.get("size", largest + 1))
+    order = np.lexsort((ids, times))
+    return Spikes(times[order].astype(np.float64), ids[order].astype(np.int32), n)
+
+
+class SpikeFolder(Mapping):
+    """Spikes of a long recording, read from their folder when they are asked for."""
+
+    def __init__(self, folder: Path, names: list[str]) -> None:
+        self.folder, self.names = folder, names
+
+    def __getitem__(self, name: str) -> Spikes:
+        if name not in self.names:
+            raise KeyError(name)
+        return read_spikes(self.folder)[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __repr__(self) -> str:
+        return f"SpikeFolder({str(self.folder)!r}, {self.names})"

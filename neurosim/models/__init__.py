@@ -1,0 +1,8 @@
+"""What a neuron does between, at and after events; what drives a network from outside."""
+
+from .base import NeuronModel as NeuronModel
+from .base import Neurons as Neurons
+from .integrator import IF as IF
+from .lif import LIF as LIF
+from .sources import PoissonSource as PoissonSource
+from .sources import SpikeSource as SpikeSource

@@ -1,0 +1,188 @@
+"""What is a neuron model? A handful of scalar functions over state and parameters.
+
+==============================  ==========================================================
+``advance(...) -> state``       sub-threshold flow over one step ``dt``
+``receive(...) -> state``       what the summed input ``weight`` of a ``port`` does
+``fires(...) -> bool``          is the threshold reached?
+``fire(...) -> state``          reset after a spike
+==============================  ==========================================================
+
+The arguments of each function are found by *name*: state variables, parameters (given or
+derived), and the reserved names ``t``, ``dt``, ``weight`` and ``port``. A function
+that returns the state returns every state variable, in declared order. Functions are
+scalar, so the package can compile them for blocks of neurons (and, later, other
+devices). Built-in models have no privilege over models that users write.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .. import checks
+from ..connectivity.distributions import Distribution
+from ..errors import ParameterError
+
+RESERVED = {
+    "advance": ("t", "dt"),
+    "receive": ("t", "dt", "weight", "port"),
+    "fires": ("t", "dt"),
+    "fire": ("t", "dt"),
+}
+Value = float | np.ndarray
+
+
+def shape_of(owner: str, n: Any) -> tuple[int, ...]:
+    """Population shape from an integer or a tuple of integers, all at least 1."""
+    sizes = n if isinstance(n, (tuple, list)) else (n,)
+    return tuple(checks.integer(owner, "n", size, low=1) for size in sizes)
+
+
+def per_neuron(owner: str, name: str, value: Any, shape: tuple[int, ...], **rule: Any) -> Value:
+    """A scalar, or one value per neuron (shape ``(n,)`` or the population's shape)."""
+    if np.ndim(value) == 0:
+        return checks.number(owner, name, value, **rule)
+    if np.shape(value) == shape:
+        value = np.reshape(value, -1)
+    return checks.array(owner, name, value, shape=(prod(shape),), **rule)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class NeuronModel:
+    """A neuron model: named state, parameters, and scalar functions.
+
+    Parameters
+    ----------
+    name : str
+        Shown in results and errors.
+    state : mapping of str to float
+        State variables and their initial values.
+    params : mapping of str to float
+        Parameters and their defaults.
+    advance, receive, fires, fire : functions
+        See the module's first lines. ``fires`` and ``fire`` may be left out together:
+        the neuron then integrates and never spikes.
+    derive : function, optional
+        ``derive(params, dt) -> dict`` computes further parameters once, before a run
+        (for instance a decay factor per step); its names are available to the functions.
+    ports : tuple of str
+        Names of the input ports; an arrival carries the index of its port.
+    units : mapping of str to str
+        Unit of each state variable, for plots.
+    rules : mapping of str to dict
+        Bounds of parameters (keywords ``low``, ``high``, ``above``, ``unit``).
+
+    Raises
+    ------
+    ParameterError
+        A function asks for an unknown name, or a pair of functions is incomplete.
+
+    Examples
+    --------
+    >>> def advance(v, tau, dt):
+    ...     return v - v * dt / tau
+    >>> def receive(v, weight):
+    ...     return v + weight
+    >>> leaky = NeuronModel(name="leaky", state={"v": 0.0}, params={"tau": 10.0},
+    ...                     advance=advance, receive=receive)
+    >>> leaky.neurons(3, tau=20.0)
+    Neurons(leaky, 3)
+    """
+
+    name: str
+    state: Mapping[str, float]
+    params: Mapping[str, float] = field(default_factory=dict)
+    advance: Callable
+    receive: Callable
+    fires: Callable | None = None
+    fire: Callable | None = None
+    derive: Callable[[dict[str, Value], float], dict[str, Value]] | None = None
+    ports: tuple[str, ...] = ("in",)
+    units: Mapping[str, str] = field(default_factory=dict)
+    rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        owner = f"NeuronModel {self.name!r}"
+        if not self.state or not self.ports:
+            raise ParameterError(f"{owner} must have at least one state variable and one port")
+        if (self.fires is None) != (self.fire is None):
+            raise ParameterError(f"{owner} must define both fires and fire, or neither")
+        both = set(self.state) & set(self.params)
+        if both:
+            raise ParameterError(f"{owner}: {sorted(both)} must be state or parameter, not both")
+        known = set(self.state) | set(self.kernel_params(dict(self.params), 1.0))
+        for member in self.members():
+            unknown = set(self.arguments(member)) - known - set(RESERVED[member])
+            if unknown:
+                raise ParameterError(
+                    f"{owner}.{member} must take state variables, parameters or "
+                    f"{RESERVED[member]} by name, got {sorted(unknown)}"
+                )
+
+    def members(self) -> list[str]:
+        """Names of the functions that this model has."""
+        return [m for m in RESERVED if getattr(self, m) is not None]
+
+    def arguments(self, member: str) -> list[str]:
+        """Argument names of one function."""
+        return list(inspect.signature(getattr(self, member)).parameters)
+
+    def kernel_params(self, params: dict[str, Value], dt: float) -> dict[str, Value]:
+        """Given and derived parameters, for step ``dt``."""
+        return {**params, **(self.derive(params, dt) if self.derive else {})}
+
+    def neurons(
+        self, n: int | tuple[int, ...], *, initial: Mapping[str, Any] | None = None, **params: Any
+    ) -> "Neurons":
+        """Describe ``n`` neurons of this model, for `Network.add`.
+
+        ``initial`` sets state variables (number, array or distribution), the other
+        keywords set parameters (number, or one per neuron).
+        """
+        return Neurons(self, n, initial or {}, params)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Neurons:
+    """``n`` neurons of one model with their parameters: what `Network.add` takes."""
+
+    model: NeuronModel
+    n: Any
+    initial: Mapping[str, Any]
+    params: Mapping[str, Any]
+    shape: tuple[int, ...] = field(init=False)
+    is_source = False
+
+    def __post_init__(self) -> None:
+        model, owner = self.model, self.model.name
+        shape = shape_of(owner, self.n)
+        for kind, given, known in (
+            ("parameter", self.params, model.params),
+            ("state variable", self.initial, model.state),
+        ):
+            unknown = sorted(set(given) - set(known))
+            if unknown:
+                raise ParameterError(
+                    f"{owner} has no {kind} {unknown[0]!r}; it has {', '.join(known) or 'none'}"
+                )
+        params = {
+            name: per_neuron(
+                owner, name, self.params.get(name, default), shape, **model.rules.get(name, {})
+            )
+            for name, default in model.params.items()
+        }
+        initial = {}
+        for name, default in model.state.items():
+            value = self.initial.get(name, default)
+            is_drawn = isinstance(value, Distribution)
+            initial[name] = value if is_drawn else per_neuron(owner, name, value, shape)
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "n", prod(shape))
+        object.__setattr__(self, "params", params)
+        object.__setattr__(self, "initial", initial)
+
+    def __repr__(self) -> str:
+        return f"Neurons({self.model.name}, {'x'.join(map(str, self.shape))})"

@@ -1,0 +1,172 @@
+"""The leaky integrate-and-fire neuron, with delta or exponential synapses."""
+
+from typing import Any
+
+import numpy as np
+
+from ..errors import ParameterError
+from .base import NeuronModel, Neurons, Value
+from .flow import decay, synapse_to_leaky, time_constants
+from .spike import fire, fire_1, fire_2, fires, receive_1, receive_2, receive_delta, reset_params
+
+
+def _advance(v, refractory, leak, v_inf):
+    if refractory > 0.0:
+        return v, refractory - 1.0
+    return v_inf + (v - v_inf) * leak, refractory
+
+
+def _advance_1(v, i_syn, refractory, leak, v_inf, leak_syn, gain):
+    if refractory > 0.0:
+        return v, i_syn * leak_syn, refractory - 1.0
+    return v_inf + (v - v_inf) * leak + i_syn * gain, i_syn * leak_syn, refractory
+
+
+def _advance_2(v, i_exc, i_inh, refractory, leak, v_inf, leak_exc, leak_inh, gain_exc, gain_inh):
+    if refractory > 0.0:
+        return v, i_exc * leak_exc, i_inh * leak_inh, refractory - 1.0
+    v = v_inf + (v - v_inf) * leak + i_exc * gain_exc + i_inh * gain_inh
+    return v, i_exc * leak_exc, i_inh * leak_inh, refractory
+
+
+def _derive(params: dict[str, Value], dt: float) -> dict[str, Value]:
+    derived = reset_params(params, dt)
+    derived["leak"] = decay(dt, params["tau_m"])
+    derived["v_inf"] = params["v_rest"] + params["r_m"] * params["i_ext"]
+    for port, name in (("syn", "tau_syn"), ("exc", "tau_syn_exc"), ("inh", "tau_syn_inh")):
+        if name in params:
+            tau, gain = params[name], "gain" if port == "syn" else f"gain_{port}"
+            derived[f"leak_{port}"] = decay(dt, tau)
+            derived[gain] = synapse_to_leaky(dt, params["tau_m"], tau, params["r_m"])
+    return derived
+
+
+_PARAMS = {
+    "tau_m": 20.0, "v_rest": 0.0, "v_reset": 0.0, "v_th": 1.0, "t_ref": 0.0,
+    "r_m": 1.0, "i_ext": 0.0, "soft_reset": 0.0,
+}  # fmt: skip
+_RULES: dict[str, dict[str, Any]] = {
+    "tau_m": {"above": 0, "unit": "ms"},
+    "tau_syn": {"above": 0, "unit": "ms"},
+    "tau_syn_exc": {"above": 0, "unit": "ms"},
+    "tau_syn_inh": {"above": 0, "unit": "ms"},
+    "t_ref": {"low": 0, "unit": "ms"},
+    "r_m": {"above": 0, "unit": "MOhm"},
+}
+_UNITS = {"v": "mV", "i_syn": "nA", "i_exc": "nA", "i_inh": "nA", "refractory": "steps"}
+
+LIF_DELTA = NeuronModel(
+    name="LIF", state={"v": 0.0, "refractory": 0.0}, params=_PARAMS, units=_UNITS, rules=_RULES,
+    ports=("delta",), derive=_derive,
+    advance=_advance, receive=receive_delta, fires=fires, fire=fire,
+)  # fmt: skip
+LIF_EXP = NeuronModel(
+    name="LIF", state={"v": 0.0, "i_syn": 0.0, "refractory": 0.0},
+    params={**_PARAMS, "tau_syn": 5.0}, units=_UNITS, rules=_RULES,
+    ports=("syn",), derive=_derive,
+    advance=_advance_1, receive=receive_1, fires=fires, fire=fire_1,
+)  # fmt: skip
+LIF_EXP2 = NeuronModel(
+    name="LIF", state={"v": 0.0, "i_exc": 0.0, "i_inh": 0.0, "refractory": 0.0},
+    params={**_PARAMS, "tau_syn_exc": 5.0, "tau_syn_inh": 5.0}, units=_UNITS, rules=_RULES,
+    ports=("exc", "inh"), derive=_derive,
+    advance=_advance_2, receive=receive_2, fires=fires, fire=fire_2,
+)  # fmt: skip
+
+
+def with_synapses(owner: str, models: tuple, tau_syn: Any, params: dict) -> tuple:
+    """The model for no, one or two synaptic time constants, and its parameters."""
+    taus = time_constants(tau_syn)
+    if len(taus) > 2:
+        raise ParameterError(
+            f"{owner}.tau_syn must be None (delta synapses), one or two time constants, "
+            f"got {len(taus)}"
+        )
+    names = ((), ("tau_syn",), ("tau_syn_exc", "tau_syn_inh"))[len(taus)]
+    return models[len(taus)], {**params, **dict(zip(names, taus, strict=True))}
+
+
+def reset_mode(owner: str, reset: str) -> float:
+    """1.0 for a reset by subtraction, 0.0 for a reset to a value."""
+    if reset not in ("value", "subtract"):
+        raise ParameterError(f"{owner}.reset must be 'value' or 'subtract', got {reset!r}")
+    return float(reset == "subtract")
+
+
+def LIF(
+    n: int | tuple[int, ...],
+    *,
+    tau_m: Any = 20.0,
+    tau_syn: Any = None,
+    v_th: Any = 1.0,
+    v_reset: Any = 0.0,
+    v_rest: Any = 0.0,
+    t_ref: Any = 0.0,
+    r_m: Any = 1.0,
+    i_ext: Any = 0.0,
+    reset: str = "value",
+    v0: Any = None,
+) -> Neurons:
+    """Leaky integrate-and-fire neurons.
+
+    tau_m dv/dt = v_rest - v + r_m (i + i_ext),   tau_syn di/dt = -i
+
+    An arrival of weight w adds w to the current i [nA] of its port, or, with delta
+    synapses (``tau_syn=None``), to v itself [mV]. When v >= v_th the neuron spikes, v is
+    reset, and it stays there for ``t_ref``: during [t, t + t_ref) v does not move and
+    delta arrivals are lost, while synaptic currents go on decaying. Between events the
+    solution is exact.
+
+    Parameters
+    ----------
+    n : int or tuple of int
+        Number of neurons, or the shape of the population.
+    tau_m : float or array (n,)
+        Membrane time constant [ms].
+    tau_syn : None, float, array or a pair (excitatory, inhibitory)
+        Synaptic time constants [ms]: delta synapses, one port ``"syn"``, or the two ports
+        ``"exc"`` (weights >= 0) and ``"inh"`` (weights <= 0).
+    v_th, v_reset, v_rest : float or array (n,)
+        Threshold, reset and resting potential [mV] (or dimensionless).
+    t_ref : float or array (n,)
+        Refractory period [ms], rounded to the grid by the clock engine.
+    r_m : float or array (n,)
+        Membrane resistance [MOhm]; with the default 1 currents read as mV.
+    i_ext : float or array (n,)
+        Constant current [nA].
+    reset : {"value", "subtract"}
+        v = v_reset, or v = v - (v_th - v_reset).
+    v0 : float, array or distribution, optional
+        Initial potential [mV]; default v_rest.
+
+    Raises
+    ------
+    ParameterError
+        A time constant or resistance <= 0, v_reset >= v_th, a wrong shape, NaN.
+
+    Examples
+    --------
+    >>> LIF(100, tau_m=10.0, tau_syn=(2.0, 8.0), t_ref=2.0)
+    Neurons(LIF, 100)
+    """
+    params = {
+        "tau_m": tau_m, "v_th": v_th, "v_reset": v_reset, "v_rest": v_rest,
+        "t_ref": t_ref, "r_m": r_m, "i_ext": i_ext, "soft_reset": reset_mode("LIF", reset),
+    }  # fmt: skip
+    models = (LIF_DELTA, LIF_EXP, LIF_EXP2)
+    model, params = with_synapses("LIF", models, tau_syn, params)
+    neurons = model.neurons(n, initial={"v": v_rest if v0 is None else v0}, **params)
+    check_reset(neurons)
+    return neurons
+
+
+def check_reset(neurons: Neurons) -> None:
+    """The reset must lie below the threshold, or a neuron would fire for ever."""
+    v_th, v_reset = (np.broadcast_to(neurons.params[k], neurons.n) for k in ("v_th", "v_reset"))
+    bad = np.flatnonzero(v_reset >= v_th)
+    if bad.size:
+        i = int(bad[0])
+        raise ParameterError(
+            f"{neurons.model.name}.v_reset must be < v_th, got v_reset={v_reset[i]:g}, "
+            f"v_th={v_th[i]:g} (neuron {i})"
+        )

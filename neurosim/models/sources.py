@@ -1,0 +1,108 @@
+"""What drives a network from outside? Sources of spikes, in continuous time.
+
+Spike times of a source are real numbers that do not depend on the engine's grid; the
+clock engine rounds them with the one rounding function.
+"""
+
+from dataclasses import dataclass, field
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from .. import checks
+from ..errors import ParameterError
+from .base import per_neuron, shape_of
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Base of the populations that have no state and no input."""
+
+    n: Any
+    shape: tuple[int, ...] = field(init=False, repr=False)
+    is_source = True
+
+    def _set_shape(self, owner: str) -> None:
+        shape = shape_of(owner, self.n)
+        object.__setattr__(self, "shape", shape)
+        object.__setattr__(self, "n", prod(shape))
+
+
+@dataclass(frozen=True, eq=False)
+class PoissonSource(Source):
+    """``n`` independent Poisson processes of constant rate.
+
+    Intervals between spikes are exponential with mean 1000 / rate ms; the k-th interval of
+    process i is a pure function of (seed, name, i, k). In a ``time="steps"`` network
+    one step counts as 1 ms.
+
+    Parameters
+    ----------
+    n : int or tuple of int
+        Number of processes, or the shape of the population.
+    rate : float or array (n,)
+        Rate [Hz], >= 0.
+
+    Examples
+    --------
+    >>> PoissonSource(800, rate=20.0)
+    PoissonSource(n=800, rate=20.0)
+    """
+
+    rate: Any = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        self._set_shape("PoissonSource")
+        rate = per_neuron("PoissonSource", "rate", self.rate, self.shape, low=0, unit="Hz")
+        object.__setattr__(self, "rate", rate)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class SpikeSource(Source):
+    """``n`` channels that spike at given times.
+
+    Parameters
+    ----------
+    n : int or tuple of int
+        Number of channels, or the shape of the population.
+    times : array (k,)
+        Spike times [ms] (or steps), >= 0, in any order; a channel may spike twice at once.
+    ids : array (k,)
+        Channel of each spike, 0 <= id < n. A multi-dimensional shape is counted in C order.
+
+    Examples
+    --------
+    >>> SpikeSource(2, times=[1.0, 3.0], ids=[0, 1])
+    SpikeSource(n=2, 2 spikes)
+    """
+
+    times: Any = ()
+    ids: Any = ()
+
+    def __post_init__(self) -> None:
+        self._set_shape("SpikeSource")
+        times, ids = spike_arrays("SpikeSource", self.times, self.ids, self.n)
+        object.__setattr__(self, "times", times)
+        object.__setattr__(self, "ids", ids)
+
+    def __repr__(self) -> str:
+        return f"SpikeSource(n={self.n}, {len(self.times)} spikes)"
+
+
+def spike_arrays(owner: str, times: Any, ids: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Checked (times float64, ids int32), sorted by time and then channel."""
+    times = checks.array(owner, "times", times, low=0, unit="ms")
+    ids = np.asarray(ids)
+    if ids.size == 0:
+        ids = ids.astype(np.int64)
+    if times.ndim != 1 or ids.shape != times.shape or ids.dtype.kind not in "iu":
+        raise ParameterError(
+            f"{owner}.ids must be integers, one per time, got shape {ids.shape} of "
+            f"{ids.dtype} for {times.size} times"
+        )
+    if ids.size and not (0 <= ids.min() and ids.max() < n):
+        bad = int(ids[(ids < 0) | (ids >= n)][0])
+        raise ParameterError(f"{owner}.ids must be in 0..{n - 1}, got {bad}")
+    order = np.lexsort((ids, times))
+    return times[order], ids[order].astype(np.int32)

@@ -1,0 +1,57 @@
+"""What happens at an arrival and at a spike? Functions shared by LIF and IF.
+
+Refractoriness counts grid steps: after a spike ``refractory`` is set to the steps of
+``t_ref`` and each advance takes one off. ``soft_reset`` is 1 for a reset by
+subtraction and 0 for a reset to ``v_reset``, one formula for both.
+"""
+
+import numpy as np
+
+from ..connectivity.delays import to_steps
+
+Value = float | np.ndarray
+
+
+def reset_params(params: dict[str, Value], dt: float) -> dict[str, Value]:
+    """Derived parameters of the spike: the refractory period in steps."""
+    steps = to_steps(params["t_ref"], dt).astype(np.float64)
+    return {"ref_steps": steps if steps.ndim else float(steps)}
+
+
+def receive_delta(v, refractory, weight):
+    """A delta synapse moves v itself; a refractory neuron does not hear it."""
+    if refractory > 0.0:
+        return v, refractory
+    return v + weight, refractory
+
+
+def receive_1(v, i_syn, refractory, weight):
+    """One exponential port."""
+    return v, i_syn + weight, refractory
+
+
+def receive_2(v, i_exc, i_inh, refractory, weight, port):
+    """Two exponential ports."""
+    if port == 0:
+        return v, i_exc + weight, i_inh, refractory
+    return v, i_exc, i_inh + weight, refractory
+
+
+def fires(v, refractory, v_th):
+    """v >= v_th, outside the refractory period."""
+    return refractory <= 0.0 and v >= v_th
+
+
+def fire(v, v_th, v_reset, soft_reset, ref_steps):
+    """Reset of (v, refractory)."""
+    return v_reset + soft_reset * (v - v_th), ref_steps
+
+
+def fire_1(v, i_syn, v_th, v_reset, soft_reset, ref_steps):
+    """Reset of (v, i_syn, refractory)."""
+    return v_reset + soft_reset * (v - v_th), i_syn, ref_steps
+
+
+def fire_2(v, i_exc, i_inh, v_th, v_reset, soft_reset, ref_steps):
+    """Reset of (v, i_exc, i_inh, refractory)."""
+    return v_reset + soft_reset * (v - v_th), i_exc, i_inh, ref_steps

@@ -1,0 +1,353 @@
+"""What is the network? Populations and projections: a description, validated, no state."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from . import checks
+from .connectivity.distributions import Distribution
+from .connectivity.rules import AllToAll, FromArrays, FromMatrix, Rule
+from .errors import BuildError, ParameterError
+from .models.base import Neurons
+from .models.sources import Source
+from .random import key_of
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Population:
+    """A named group of neurons or source channels; made by `Network.add`."""
+
+    name: str
+    neurons: Neurons | Source
+
+    @property
+    def n(self) -> int:
+        """Number of neurons."""
+        return self.neurons.n
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the population; ids count in C order."""
+        return self.neurons.shape
+
+    @property
+    def is_source(self) -> bool:
+        """True when the population has no input."""
+        return self.neurons.is_source
+
+    @property
+    def ports(self) -> tuple[str, ...]:
+        """Names of the input ports."""
+        return () if isinstance(self.neurons, Source) else self.neurons.model.ports
+
+    @property
+    def kind(self) -> str:
+        """Name of the model or source."""
+        if isinstance(self.neurons, Source):
+            return type(self.neurons).__name__
+        return self.neurons.model.name
+
+    def __repr__(self) -> str:
+        return f"Population({self.name!r}, {self.kind}, {'x'.join(map(str, self.shape))})"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Projection:
+    """Synapses from one population to another; made by `Network.connect`."""
+
+    name: str
+    pre: Population
+    post: Population
+    rule: Rule
+    weight: Any
+    delay: Any
+    port: int | None = None  # None: by the sign of the weights
+
+    def __repr__(self) -> str:
+        return f"Projection({self.name!r}, {type(self.rule).__name__})"
+
+
+@dataclass(frozen=True, slots=True)
+class Synapses:
+    """The synapses of one projection; the position in the arrays is the edge id.
+
+    Attributes
+    ----------
+    pre, post : int32 (k,)          indices within the two populations, sorted by ``pre``
+    weight : float64 (k,)
+    delay : float64 (k,)            [ms], or [steps]
+    """
+
+    pre: np.ndarray
+    post: np.ndarray
+    weight: np.ndarray
+    delay: np.ndarray
+
+    def __len__(self) -> int:
+        return self.pre.size
+
+
+@dataclass(eq=False, repr=False)
+class Network:
+    """A spiking network: named populations and the projections between them.
+
+    Parameters
+    ----------
+    time : {"continuous", "steps"}
+        "continuous": time is in ms and the grid of the clock engine is numerical.
+        "steps": the step is part of the model (converted networks); time counts steps.
+    seed : int
+        The one seed. Every random choice is keyed by (seed, explicit name, index), so
+        adding a population does not change the draws of the others.
+
+    Examples
+    --------
+    >>> import neurosim as ns
+    >>> net = ns.Network(seed=1)
+    >>> inp = net.add(ns.PoissonSource(80, rate=50.0), "in")
+    >>> exc = net.add(ns.LIF(100, tau_m=20.0, tau_syn=5.0), "exc")
+    >>> net.connect(inp, exc, ns.FixedProbability(0.1), weight=0.3, delay=1.0)
+    Projection('in->exc', FixedProbability)
+    >>> net
+    Network(2 populations, 180 neurons, 1 projection, time='continuous', seed=1)
+    """
+
+    time: str = "continuous"
+    seed: int = 0
+    populations: dict[str, Population] = field(default_factory=dict, init=False)
+    projections: dict[str, Projection] = field(default_factory=dict, init=False)
+
+    def __post_init__(self) -> None:
+        checks.choice("Network", "time", self.time, ("continuous", "steps"))
+        self.seed = checks.integer("Network", "seed", self.seed, low=0)
+
+    def add(self, neurons: Neurons | Source, name: str) -> Population:
+        """Add a population under a unique, explicit name.
+
+        Raises
+        ------
+        ParameterError
+            The name is taken or not a plain word, or ``neurons`` is no description.
+        """
+        if not isinstance(name, str) or not name or "/" in name or not name.isprintable():
+            raise ParameterError(
+                f"Network.add: name must be a non-empty text without '/', got {name!r}"
+            )
+        if name in self.populations:
+            raise ParameterError(f"Network.add: name {name!r} is taken; names must be unique")
+        if not isinstance(neurons, (Neurons, Source)):
+            raise ParameterError(
+                f"Network.add: population {name!r} must be neurons or a source such as "
+                f"LIF(10), got {type(neurons).__name__}"
+            )
+        population = Population(name, neurons)
+        self.populations[name] = population
+        return population
+
+    def connect(
+        self,
+        pre: Any,
+        post: Any,
+        rule: Rule | None = None,
+        *,
+        weight: Any = None,
+        delay: Any = 0.0,
+        port: int | str | None = None,
+        name: str | None = None,
+    ) -> Any:
+        """Connect populations; lists (or tuples) connect every pair and return a list.
+
+        Parameters
+        ----------
+        pre, post : Population, its name, or a list of them
+        rule : Rule
+            Who is connected to whom; default :class:`AllToAll`.
+        weight : float, array or Distribution
+            [nA] for exponential synapses, [mV] for delta synapses; default 1, or the
+            matrix of :class:`FromMatrix`. Arrays have the shape (n_pre, n_post) for
+            AllToAll, or one entry per synapse where the rule fixes their number.
+        delay : float, array or Distribution
+            Synaptic delay [ms] (or steps), >= 0. Zero is legal outside cycles.
+        port : int or str, optional
+            Input port of the target; by default the only one, or, with the two ports
+            "exc" and "inh", the one that the sign of the weights says.
+        name : str, optional
+            Default "pre->post", with "#2", "#3" ... for further ones.
+
+        Raises
+        ------
+        ParameterError
+            Shapes, bounds, NaN, unknown ports or names.
+        """
+        if isinstance(pre, (list, tuple)) or isinstance(post, (list, tuple)):
+            if name is not None:
+                raise ParameterError("Network.connect: name must be None when connecting lists")
+            pres, posts = (x if isinstance(x, (list, tuple)) else [x] for x in (pre, post))
+            options = {"weight": weight, "delay": delay, "port": port}
+            return [self.connect(a, b, rule, **options) for a in pres for b in posts]
+        projection = self._projection(pre, post, rule, weight, delay, port, name)
+        self.projections[projection.name] = projection
+        return projection
+
+    def _projection(self, pre, post, rule, weight, delay, port, name) -> Projection:
+        pre, post = self._find(pre), self._find(post)
+        name = self._free_name(f"{pre.name}->{post.name}", name)
+        owner = f"Projection {name!r}"
+        rule = AllToAll() if rule is None else rule
+        if not isinstance(rule, Rule):
+            raise ParameterError(
+                f"{owner}.rule must be a connection rule such as AllToAll(), got {rule!r}"
+            )
+        if post.is_source:
+            raise ParameterError(f"{owner}.post must be neurons, got the source {post.name!r}")
+        rule.check(owner, pre.n, post.n)
+        if weight is None:
+            weight = rule.weights if isinstance(rule, FromMatrix) else 1.0
+        elif isinstance(rule, FromMatrix):
+            raise ParameterError(
+                f"{owner}.weight must be left out with FromMatrix, which has the weights"
+            )
+        same = pre is post
+        weight = _per_synapse(owner, "weight", weight, rule, pre.n, post.n, same)
+        delay = _per_synapse(owner, "delay", delay, rule, pre.n, post.n, same, low=0)
+        return Projection(name, pre, post, rule, weight, delay, _port(owner, post, port))
+
+    def _find(self, population: Any) -> Population:
+        if isinstance(population, str) and population in self.populations:
+            return self.populations[population]
+        if isinstance(population, Population):
+            if self.populations.get(population.name) is population:
+                return population
+            raise ParameterError(f"Network.connect: {population!r} belongs to another network")
+        raise ParameterError(
+            f"Network.connect: no population {population!r}; "
+            f"there are {', '.join(map(repr, self.populations)) or 'none yet'}"
+        )
+
+    def _free_name(self, default: str, name: str | None) -> str:
+        if name is not None:
+            if not isinstance(name, str) or not name:
+                raise ParameterError(f"Network.connect: name must be a text, got {name!r}")
+            if name in self.projections:
+                raise ParameterError(f"Network.connect: name {name!r} is taken")
+            return name
+        name, k = default, 1
+        while name in self.projections:
+            k += 1
+            name = f"{default}#{k}"
+        return name
+
+    @property
+    def n_neurons(self) -> int:
+        """Number of neurons and source channels."""
+        return sum(p.n for p in self.populations.values())
+
+    def __repr__(self) -> str:
+        k, m = len(self.populations), len(self.projections)
+        return (
+            f"Network({k} population{'s' * (k != 1)}, {self.n_neurons} neurons, "
+            f"{m} projection{'s' * (m != 1)}, time={self.time!r}, seed={self.seed})"
+        )
+
+    def summary(self) -> str:
+        """A table of populations and projections, as text."""
+        lines = [repr(self), "populations:"]
+        lines += [f"  {p.name:<20} {p.kind:<14} {p.n:>9}" for p in self.populations.values()]
+        lines.append("projections:")
+        for p in self.projections.values():
+            size = p.rule.size(p.pre.n, p.post.n, p.pre is p.post)
+            known = "random" if size is None else f"{size}"
+            lines.append(f"  {p.name:<20} {type(p.rule).__name__:<16} {known:>9} synapses")
+        return "\n".join(lines)
+
+
+def _per_synapse(owner, name, value, rule, n_pre, n_post, same, **bounds) -> Any:
+    """Check a weight or delay: number, distribution, or array that fits the rule."""
+    if isinstance(value, Distribution):
+        low = bounds.get("low")
+        if low is not None and value.low_bound < low:
+            raise ParameterError(
+                f"{owner}.{name} must be >= {low:g}, but {value!r} can draw less; set low={low:g}"
+            )
+        return value
+    if np.ndim(value) == 0:
+        return checks.number(owner, name, value, **bounds)
+    size = rule.size(n_pre, n_post, same)
+    if size is None:
+        raise ParameterError(
+            f"{owner}.{name} must be a number or a distribution, because "
+            f"{type(rule).__name__} fixes no number of synapses; use FromArrays for arrays"
+        )
+    if np.shape(value) == (n_pre, n_post) and isinstance(rule, AllToAll):
+        matrix = checks.array(owner, name, value, **bounds)
+        if same and not rule.autapses:
+            return matrix[~np.eye(n_pre, dtype=bool)]
+        return matrix.reshape(-1)
+    if np.shape(value) != (size,):
+        shapes = f"({size},)"
+        if isinstance(rule, AllToAll):
+            shapes += f" or (n_pre, n_post) = ({n_pre}, {n_post})"
+        raise ParameterError(f"{owner}.{name} must have shape {shapes}, got {np.shape(value)}")
+    array = checks.array(owner, name, value, **bounds)
+    return array[rule.order] if isinstance(rule, FromArrays) else array
+
+
+def _port(owner: str, post: Population, port: int | str | None) -> int | None:
+    ports = post.ports
+    if port is None:
+        return 0 if len(ports) == 1 else None
+    if isinstance(port, str):
+        if port not in ports:
+            raise ParameterError(f"{owner}.port must be one of {ports}, got {port!r}")
+        return ports.index(port)
+    return checks.integer(owner, "port", port, low=0, high=len(ports) - 1)
+
+
+def expand(network: Network, projection: Projection | str) -> Synapses:
+    """List the synapses of a projection: a pure function of description and seed.
+
+    Examples
+    --------
+    >>> import neurosim as ns
+    >>> net = ns.Network()
+    >>> a, b = net.add(ns.SpikeSource(2), "a"), net.add(ns.LIF(2), "b")
+    >>> p = net.connect(a, b, ns.OneToOne(), weight=[1.0, 2.0], delay=0.5)
+    >>> ns.expand(net, p).weight.tolist()
+    [1.0, 2.0]
+    """
+    if isinstance(projection, str):
+        projection = network.projections[projection]
+    p, owner = projection, f"Projection {projection.name!r}"
+    key = key_of(network.seed, p.name, "pairs")
+    pre, post = p.rule.pairs(owner, p.pre.n, p.post.n, key, p.pre is p.post)
+    values = [
+        _drawn(value, key_of(network.seed, p.name, what), pre.size)
+        for what, value in (("weight", p.weight), ("delay", p.delay))
+    ]
+    return Synapses(pre, post, *values)
+
+
+def _drawn(value: Any, key: np.uint64, n: int) -> np.ndarray:
+    if isinstance(value, Distribution):
+        return value.draw(key, n)
+    return np.full(n, value) if np.ndim(value) == 0 else value
+
+
+def port_of(projection: Projection, weight: np.ndarray) -> int:
+    """The target port of a projection, from its weights when it was left open."""
+    if projection.port is not None:
+        return projection.port
+    if weight.size and weight.min() < 0 < weight.max():
+        raise BuildError(
+            f"Projection {projection.name!r}.port must be given when weights of both signs go "
+            f"to a target with ports {projection.post.ports}; pass port='exc' or port='inh', "
+            "or make two projections"
+        )
+    return int(bool(weight.size) and weight.min() < 0)
+
+
+def names(populations: Iterable[Population]) -> str:
+    """Names in one line, for messages."""
+    return ", ".join(repr(p.name) for p in populations)
