@@ -107,7 +107,7 @@ def array(
         where = tuple(int(i) for i in np.argwhere(bad)[0])
         rule = f"{_bounds(low, high, above) or 'finite'}{' ' + unit if unit else ''}"
         raise ParameterError(
-            f"{owner}.{name} must be {rule} everywhere, got {result[where]!r} at {where}"
+            f"{owner}.{name} must be {rule} everywhere, got {float(result[where])!r} at {where}"
         )
     return result
 

@@ -141,9 +141,7 @@ def parse_quantity(text: str, *, owner: str = "quantity", name: str = "value") -
     return Quantity(float(Decimal(number) * scale), dimension)
 
 
-def quantity(
-    text: str, dimension: str, *, owner: str = "quantity", name: str = "value"
-) -> float:
+def quantity(text: str, dimension: str, *, owner: str = "quantity", name: str = "value") -> float:
     """The value of ``text`` in SI units, checked to be of the named dimension.
 
     Parameters

@@ -93,13 +93,9 @@ class Normal(Distribution):
         checks.number("Normal", "mean", self.mean)
         checks.number("Normal", "std", self.std, low=0)
         if not self.low < self.high:
-            raise ParameterError(
-                f"Normal.low must be < high, got low={self.low}, high={self.high}"
-            )
+            raise ParameterError(f"Normal.low must be < high, got low={self.low}, high={self.high}")
         if self.std > 0:
-            reach = max(
-                (self.low - self.mean) / self.std, (self.mean - self.high) / self.std
-            )
+            reach = max((self.low - self.mean) / self.std, (self.mean - self.high) / self.std)
             if reach > 3:
                 raise ParameterError(
                     f"Normal.low, high must keep the interval within 3 std of the mean, got "

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import scipy.sparse
 
 from .. import checks
 from ..errors import BuildError, ParameterError
@@ -183,7 +182,7 @@ class FromArrays(Rule):
 
     def check(self, owner: str, n_pre: int, n_post: int) -> None:
         for name, array, n in (("pre", self.pre, n_pre), ("post", self.post, n_post)):
-            if array.size and not (0 <= array.min() and array.max() < n):
+            if array.size and not (array.min() >= 0 and array.max() < n):
                 bad = int(array[(array < 0) | (array >= n)][0])
                 raise ParameterError(
                     f"{owner}.rule FromArrays.{name} must be in 0..{n - 1}, got {bad}"
@@ -214,6 +213,8 @@ class FromMatrix(Rule):
     weights: np.ndarray = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        import scipy.sparse  # here, as it would double the time of `import neurosim`
+
         if scipy.sparse.issparse(self.matrix):
             sparse = scipy.sparse.csr_matrix(self.matrix, dtype=np.float64, copy=True)
             sparse.sort_indices()

@@ -98,7 +98,7 @@ class Result:
 
     @property
     def time(self) -> str:
-        """"continuous" (ms) or "steps"."""
+        """ "continuous" (ms) or "steps"."""
         return self.network.time
 
     @property
@@ -136,9 +136,7 @@ class Result:
                 )
         unit = "ms" if self.time == "continuous" else "step"
         frames = [
-            pandas.DataFrame(
-                {"population": name, "neuron": s.ids, f"time_{unit}": s.times}
-            )
+            pandas.DataFrame({"population": name, "neuron": s.ids, f"time_{unit}": s.times})
             for name, s in ((name, self.spikes[name]) for name in names)
         ]
         return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()

@@ -186,7 +186,9 @@ class Simulator:
         owner, unit = "Simulator.run", "ms" if self.network.time == "continuous" else "steps"
         duration = checks.number(owner, "duration", duration, low=0, high=1e15, unit=unit)
         if self.network.time == "steps" and duration != int(duration):
-            raise ParameterError(f"{owner}.duration must be a whole number of steps, got {duration}")
+            raise ParameterError(
+                f"{owner}.duration must be a whole number of steps, got {duration}"
+            )
         return int(to_steps(duration, self.dt))
 
     def _add_inputs(self, inputs: Mapping[str, tuple]) -> None:
@@ -300,7 +302,10 @@ class Simulator:
     def _guard(self, p: int, n_spikes: int, begin: int, end: int) -> None:
         """Stop on NaN or infinite state, and on run-away activity."""
         built = self.built.populations[p]
-        name, unit = built.population.name, "ms" if self.network.time == "continuous" else "steps"
+        name, unit = (
+            built.population.name,
+            "ms" if self.network.time == "continuous" else "steps",
+        )
         where = f"before t = {to_times(end, self.dt):g} {unit}"
         bad = np.argwhere(~np.isfinite(built.state))
         if bad.size:

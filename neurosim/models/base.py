@@ -135,7 +135,11 @@ class NeuronModel:
         return {**params, **(self.derive(params, dt) if self.derive else {})}
 
     def neurons(
-        self, n: int | tuple[int, ...], *, initial: Mapping[str, Any] | None = None, **params: Any
+        self,
+        n: int | tuple[int, ...],
+        *,
+        initial: Mapping[str, Any] | None = None,
+        **params: Any,
     ) -> "Neurons":
         """Describe ``n`` neurons of this model, for `Network.add`.
 

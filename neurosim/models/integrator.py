@@ -5,7 +5,16 @@ from typing import Any
 from .base import NeuronModel, Neurons, Value
 from .flow import decay, synapse_to_integrator
 from .lif import check_reset, reset_mode, with_synapses
-from .spike import fire, fire_1, fire_2, fires, receive_1, receive_2, receive_delta, reset_params
+from .spike import (
+    fire,
+    fire_1,
+    fire_2,
+    fires,
+    receive_1,
+    receive_2,
+    receive_delta,
+    reset_params,
+)
 
 
 def _advance(v, refractory, drift):

@@ -7,7 +7,16 @@ import numpy as np
 from ..errors import ParameterError
 from .base import NeuronModel, Neurons, Value
 from .flow import decay, synapse_to_leaky, time_constants
-from .spike import fire, fire_1, fire_2, fires, receive_1, receive_2, receive_delta, reset_params
+from .spike import (
+    fire,
+    fire_1,
+    fire_2,
+    fires,
+    receive_1,
+    receive_2,
+    receive_delta,
+    reset_params,
+)
 
 
 def _advance(v, refractory, leak, v_inf):

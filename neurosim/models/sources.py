@@ -101,7 +101,7 @@ def spike_arrays(owner: str, times: Any, ids: Any, n: int) -> tuple[np.ndarray, 
             f"{owner}.ids must be integers, one per time, got shape {ids.shape} of "
             f"{ids.dtype} for {times.size} times"
         )
-    if ids.size and not (0 <= ids.min() and ids.max() < n):
+    if ids.size and not (ids.min() >= 0 and ids.max() < n):
         bad = int(ids[(ids < 0) | (ids >= n)][0])
         raise ParameterError(f"{owner}.ids must be in 0..{n - 1}, got {bad}")
     order = np.lexsort((ids, times))
