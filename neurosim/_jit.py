@@ -148,3 +148,4 @@ else:
 INT64 = np.empty(0, np.int64)
 INT32 = np.empty(0, np.int32)
 UINT8 = np.empty(0, np.uint8)
+UINT64 = np.empty(0, np.uint64)

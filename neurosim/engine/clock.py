@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import INT32, INT64, UINT8, call, kernel, view
+from .._jit import INT32, INT64, UINT8, UINT64, call, kernel, view
 from ..connectivity.sparse import CAPACITY, IDS, PORT, PRE, STARTS, deliver_sparse
 
 # Columns of the table of populations.
@@ -73,20 +73,26 @@ def _collect(real, tables, span, p, place):
 
 
 @kernel
-def _note_spikes(row, history, length, place, lo, hi, n_spikes):
+def _note_spikes(row, history, length, place, lo, hi, any_fired):
     """Append the fired neurons of ``lo..hi`` to the history, in order of their index."""
     starts = view(history[STARTS], length, INT64)
     k = starts[place]
-    if n_spikes > 0:
+    if any_fired:
         ids = view(history[IDS], history[CAPACITY], INT32)
         spiked = view(row[SPIKED], row[N], UINT8)
+        eights = view(row[SPIKED], row[N] // 8, UINT64)  # spikes are rare: skip eight at a time
         counts = view(row[COUNTS], row[N], INT64)
-        for i in range(lo, hi):
+        i = lo
+        while i < hi:
+            if i % 8 == 0 and i + 8 <= hi and eights[i // 8] == 0:
+                i += 8
+                continue
             if spiked[i]:
                 spiked[i] = 0
                 ids[k] = i
                 counts[i] += 1
                 k += 1
+            i += 1
     starts[place + 1] = k
 
 
@@ -147,7 +153,7 @@ def run_steps(real, tables, span, members, first, dt):
             hi = row[N] * (span.part + 1) // span.parts
             _collect(real, tables, span, p, place)
             moving = np.int64(step > 0)
-            n_spikes = call(row[BLOCK], (row[ADDRESSES], row[N], lo, hi, moving, step * dt, dt))
-            _note_spikes(row, tables.histories[p, span.part], span.length, place, lo, hi, n_spikes)
+            fired = call(row[BLOCK], (row[ADDRESSES], row[N], lo, hi, moving, step * dt, dt))
+            _note_spikes(row, tables.histories[p, span.part], span.length, place, lo, hi, fired)
             _probe(real, tables, p, step, lo, hi, first)
     return span.end

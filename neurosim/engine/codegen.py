@@ -7,7 +7,7 @@ finds the machine code. What is executed is always the text made here, never a f
 
 The kernel has one signature for all models::
 
-    block(at, n, lo, hi, moving, t, dt) -> number of spikes
+    block(at, n, lo, hi, moving, t, dt) -> 1 if any neuron fired, else 0
 
 ``at`` is the address of a table of addresses (:class:`Block` lists them); ``moving`` is
 0 only at the first grid point of a simulation, where there is nothing to advance.
@@ -118,7 +118,7 @@ def block_source(model: NeuronModel, rows: tuple[str, ...], scalars: tuple[str, 
     for k in range(len(model.ports)):
         lines.append(f"    input_{k} = view(addresses[3], {len(model.ports)} * n, REAL)"
                      f"[{k} * n + lo : {k} * n + hi]")  # fmt: skip
-    lines += ["    spiked = view(addresses[4], n, UINT8)[lo:hi]", "    count = 0"]
+    lines += ["    spiked = view(addresses[4], n, UINT8)[lo:hi]", "    any_fired = False"]
     lines += [f"    dt = {real}(dt)"]
     step = []
     for k in range(len(model.ports)):
@@ -127,12 +127,12 @@ def block_source(model: NeuronModel, rows: tuple[str, ...], scalars: tuple[str, 
     if model.fires is not None:
         step += [f"fired = {called('fires')}", "if fired:"]
         step += [f"    {targets} = {called('fire')}"]
-        step += ["spiked[j] = fired", "count += fired"]
+        step += ["spiked[j] = fired", "any_fired |= fired"]
     advance = [f"{targets} = {called('advance')}"]
     for condition, body in (("if moving:", advance + step), ("else:", step)):
         lines += [f"    {condition}", "        for j in range(hi - lo):"]
         lines += [f"            {line}" for line in (*load, *body, *store)]
-    lines += ["    return count", ""]
+    lines += ["    return int64(any_fired)", ""]
     return "\n".join(lines)
 
 
@@ -176,7 +176,7 @@ def block_kernel(
     module = pytypes.ModuleType(name)
     module.__file__ = str(path)
     sys.modules[name] = module  # Numba's cache looks the function up by its module
-    names = {"view": view, "INT64": np.empty(0, np.int64), "UINT8": np.empty(0, np.uint8)}
+    names = {"view": view, "int64": np.int64, "INT64": np.empty(0, np.int64), "UINT8": np.empty(0, np.uint8)}
     names |= {"REAL": np.empty(0, real), real: np.dtype(real).type}
     names |= {m: in_precision(getattr(model, m), real) for m in model.members()}
     module.__dict__.update(names)
