@@ -99,9 +99,7 @@ def read_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
     network = _call(shown, "network", Network, head)
     populations = _table(shown, "populations", table.get("populations", {}))
     if not populations:
-        raise FormatError(
-            f"{shown}: populations must have at least one table [populations.NAME]"
-        )
+        raise FormatError(f"{shown}: populations must have at least one table [populations.NAME]")
     for name, entry in populations.items():
         where = f"populations.{name}"
         neurons = _typed(shown, where, _table(shown, where, entry), "model", MODELS)
@@ -152,18 +150,14 @@ def _typed(
     kind = table.get(key)
     if not isinstance(kind, str) or kind not in kinds:
         got = "nothing" if kind is None else repr(kind)
-        raise FormatError(
-            f"{shown}: {where}.{key} must be one of {', '.join(kinds)}, got {got}"
-        )
+        raise FormatError(f"{shown}: {where}.{key} must be one of {', '.join(kinds)}, got {got}")
     parameters = inspect.signature(kinds[kind]).parameters
     arguments = {name: value for name, value in table.items() if name != key}
     _only(shown, f"{where} ({kind})", arguments, tuple(parameters))
     for name, parameter in parameters.items():
         if parameter.default is parameter.empty and name not in arguments:
             raise FormatError(f"{shown}: {where} ({kind}) needs the key {name!r}")
-    arguments = {
-        name: _value(shown, f"{where}.{name}", value) for name, value in arguments.items()
-    }
+    arguments = {name: _value(shown, f"{where}.{name}", value) for name, value in arguments.items()}
     return _call(shown, where, kinds[kind], arguments)
 
 
@@ -182,9 +176,7 @@ def _connect(shown: str, where: str, entry: dict[str, Any], network: Network) ->
     rule = entry.get("rule", "AllToAll")
     rule = {"type": rule} if isinstance(rule, str) else _table(shown, f"{where}.rule", rule)
     arguments = {
-        key: _value(shown, f"{where}.{key}", value)
-        for key, value in entry.items()
-        if key != "rule"
+        key: _value(shown, f"{where}.{key}", value) for key, value in entry.items() if key != "rule"
     }
     arguments["rule"] = _typed(shown, f"{where}.rule", rule, "type", RULES)
     _call(shown, where, network.connect, arguments)

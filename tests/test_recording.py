@@ -115,8 +115,18 @@ def test_run_away_activity_and_overflow_stop_with_the_place_and_a_remedy(net):
         ns.simulate(net, 200.0, max_rate=50.0)
     net.connect("cells", "cells", weight=3e38, delay=1.0)
     finite = r"'cells'\.\w+ must be finite.*dtype='float64'"
-    with pytest.raises(SimulationError, match=finite), np.errstate(over="ignore"):
+    with pytest.raises(SimulationError, match=finite), np.errstate(all="ignore"):
         ns.simulate(net, 500.0)
+
+
+def test_a_run_that_broke_off_inside_a_chunk_asks_for_a_reset(net):
+    sim = ns.Simulator(net, max_rate=50.0)
+    with pytest.raises(SimulationError, match="max_rate"):
+        sim.run(200.0)
+    with pytest.raises(SimulationError, match=r"broke off .* call reset\(\)"):
+        sim.run(1.0)
+    sim.reset()
+    assert sim.run(0.0).duration == 0
 
 
 def test_spike_files_follow_the_sonata_layout(net, tmp_path):

@@ -106,6 +106,7 @@ class Simulator:
     def reset(self) -> None:
         """Back to time 0 and the initial state; added inputs are forgotten."""
         self.step = 0
+        self._inside_chunk = False
         for p, parts in zip(self.built.populations, self._histories, strict=True):
             p.reset()
             for history in parts:
@@ -151,6 +152,11 @@ class Simulator:
         ------
         ParameterError, SimulationError
         """
+        if self._inside_chunk:
+            raise SimulationError(
+                f"Simulator: the last run broke off after t = {self.t:g}, and its state is not "
+                "whole; call reset()"
+            )
         end = self.step + self._n_steps(duration)
         every = 1 if interval is None else int(to_steps(interval, self.dt))
         if every < 1:
@@ -212,6 +218,7 @@ class Simulator:
 
     def _run_chunk(self, end: int, spikes: SpikeRecorder, probes: TraceRecorder) -> None:
         begin, keep = self.step, self.built.max_delay
+        self._inside_chunk = True
         for p, drive in self.drives.items():
             steps, ids = drive.spikes(begin, end, self.dt)
             self._histories[p][0].write(keep, steps, ids, end - begin)
@@ -232,6 +239,7 @@ class Simulator:
             for history in parts:
                 history.roll(end - begin, keep)
         self.step = end
+        self._inside_chunk = False
 
     def _run_component(self, component: Component, begin: int, end: int, probes: Any) -> None:
         members = np.array(component.members, np.int64)
