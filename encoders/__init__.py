@@ -1,0 +1,10 @@
+"""From images, camera events and point clouds to input spikes."""
+
+from .camera import CameraModel as CameraModel
+from .cloud import RangeEncoder as RangeEncoder
+from .cloud import VoxelEncoder as VoxelEncoder
+from .encoded import Encoded as Encoded
+from .motion import Saccades as Saccades
+from .spikes import EventsToSpikes as EventsToSpikes
+from .static import LatencyEncoder as LatencyEncoder
+from .static import RateEncoder as RateEncoder

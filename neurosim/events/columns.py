@@ -1,0 +1,84 @@
+"""Is this column of a recording what it should be? Checks of x, y, t, p, sizes, ranges."""
+
+from typing import Any
+
+import numpy as np
+
+from neurosim.checks import integer
+from neurosim.errors import ParameterError
+
+EVENT_DTYPE = np.dtype([("x", "<u2"), ("y", "<u2"), ("t", "<i8"), ("p", "|u1")])
+"""Structured layout of :meth:`Events.to_array`."""
+
+MAX_SIDE = 65536  # x and y are uint16
+
+
+def check_integers(name: str, value: Any) -> np.ndarray:
+    """A one-dimensional integer array; whole floats are taken, fractions are not."""
+    column = np.asarray(value)
+    if column.ndim != 1 or column.dtype.kind not in "iufb":
+        raise ParameterError(
+            f"Events.{name} must be a one-dimensional array of integers, "
+            f"got shape {column.shape} of {column.dtype}"
+        )
+    if column.dtype.kind == "f":
+        if not np.all(np.isfinite(column) & (column == np.floor(column))):
+            raise ParameterError(
+                f"Events.{name} must be whole numbers (t in us), got fractions, nan or inf; "
+                "scale and round first"
+            )
+        return column.astype(np.int64)
+    if column.dtype == np.uint64 and len(column) and column.max() > np.iinfo(np.int64).max:
+        raise ParameterError(f"Events.{name} must be below 2**63, got {column.max()}")
+    return column
+
+
+def check_polarity(value: Any) -> np.ndarray:
+    column = check_integers("p", value)
+    if column.dtype.kind == "b":
+        return column
+    kinds = set(np.unique(column).tolist())
+    if kinds <= {0, 1}:
+        return column
+    if kinds <= {-1, 1}:
+        return column > 0
+    raise ParameterError(
+        f"Events.p must hold {{0, 1}}, {{-1, 1}} or bool, got values {sorted(kinds)[:5]}"
+    )
+
+
+def check_sensor_size(value: Any, x: np.ndarray, y: np.ndarray) -> tuple[int, int]:
+    """The given (W, H), or the smallest that holds all events; coordinates checked."""
+    if value is None:
+        value = tuple(int(c.max()) + 1 if len(c) else 1 for c in (x, y))
+    try:
+        width, height = value
+    except (TypeError, ValueError):
+        raise ParameterError(f"Events.sensor_size must be (W, H), got {value!r}") from None
+    size = (
+        integer("Events", "sensor_size[0]", width, low=1, high=MAX_SIDE),
+        integer("Events", "sensor_size[1]", height, low=1, high=MAX_SIDE),
+    )
+    for name, column, side in (("x", x, size[0]), ("y", y, size[1])):
+        if len(column) and (column.min() < 0 or column.max() >= side):
+            bad = column.min() if column.min() < 0 else column.max()
+            raise ParameterError(
+                f"Events.{name} must be in 0..{side - 1} for sensor_size {size}, got {bad}"
+            )
+    return size
+
+
+def check_range(name: str, value: Any, low: int | None, high: int | None) -> tuple[int, int]:
+    if value is None:
+        return low, high
+    try:
+        start, stop = value
+    except (TypeError, ValueError):
+        raise ParameterError(f"Events.crop.{name} must be (low, high), got {value!r}") from None
+    start = integer("Events.crop", f"{name}[0]", start, low=low)
+    stop = integer("Events.crop", f"{name}[1]", stop, high=high)
+    if stop <= start:
+        raise ParameterError(
+            f"Events.crop.{name} must have low < high (high excluded), got ({start}, {stop})"
+        )
+    return start, stop
