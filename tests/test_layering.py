@@ -96,7 +96,7 @@ def test_importing_neurosim_loads_no_optional_package():
     code = (
         "import sys, neurosim;"
         "print([m for m in ('torch','onnx','tonic','pandas','sklearn','matplotlib','mpi4py',"
-        "'dask','nir','h5py','scipy','click','tqdm') if m in sys.modules])"
+        "'dask','nir','h5py','click','tqdm') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

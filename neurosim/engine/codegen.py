@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numba import types
 
-from .._jit import JIT, callback, inlined, view
+from .._jit import INT64, JIT, UINT8, callback, inlined, view
 from ..models.base import NeuronModel
 
 SIGNATURE = types.int64(*[types.int64] * 5, types.float64, types.float64)
@@ -176,7 +176,12 @@ def block_kernel(
     module = pytypes.ModuleType(name)
     module.__file__ = str(path)
     sys.modules[name] = module  # Numba's cache looks the function up by its module
-    names = {"view": view, "int64": np.int64, "INT64": np.empty(0, np.int64), "UINT8": np.empty(0, np.uint8)}
+    names = {
+        "view": view,
+        "int64": np.int64,
+        "INT64": np.empty(0, np.int64),
+        "UINT8": np.empty(0, np.uint8),
+    }
     names |= {"REAL": np.empty(0, real), real: np.dtype(real).type}
     names |= {m: in_precision(getattr(model, m), real) for m in model.members()}
     module.__dict__.update(names)

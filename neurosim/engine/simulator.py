@@ -1,8 +1,7 @@
-"""How is a network run? The loop over chunks, components and windows."""
+"""How is a network run? Build it, run it in pieces, record, guard, reset."""
 
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +11,12 @@ from .. import checks
 from ..connectivity.delays import to_steps, to_times
 from ..errors import ParameterError, SimulationError
 from ..network import Network
-from .build import Built, address, build
-from .clock import Span, Tables, run_steps
-from .components import Component
+from .build import Built, BuiltPopulation, build
 from .drive import ListDrive, drives
-from .history import History
+from .loop import CHUNK, ClockLoop
 from .progress import Progress
 from .recording import SpikeRecorder, TraceRecorder, parse_record
 from .result import Result
-
-_CHUNK = 1000  # steps per chunk: progress, guards and files work at this grain
 
 
 class Simulator:
@@ -86,36 +81,20 @@ class Simulator:
         self.built: Built = build(
             network, dt=dt, real=dtype, parts=self.threads, round_delays=round_delays
         )
-        self.drives = drives(network, dt)
+        self.loop = ClockLoop(self.built, drives(network, dt))
+        self.loop.compile()
         self.build_s = time.perf_counter() - begin
-        self._real = np.empty(0, dtype)
-        self._length = self.built.max_delay + _CHUNK
-        self._histories = [
-            [History(self._length, 2 * p.population.n // self.threads + 16) for _ in range(threads)]
-            for p in self.built.populations
-        ]
-        self._history_table = np.zeros((len(self._histories), self.threads, 3), np.int64)
-        self._pool: ThreadPoolExecutor | None = None
-        self.reset()
+        self._whole = True
 
     @property
     def t(self) -> float:
         """Present time [ms], or [steps]."""
-        return float(to_times(self.step, self.dt))
+        return float(to_times(self.loop.step, self.dt))
 
     def reset(self) -> None:
         """Back to time 0 and the initial state; added inputs are forgotten."""
-        self.step = 0
-        self._inside_chunk = False
-        for p, parts in zip(self.built.populations, self._histories, strict=True):
-            p.reset()
-            for history in parts:
-                history.clear()
-        for drive in self.drives.values():
-            drive.reset()
-        for arrivals in self.built.arrivals:
-            arrivals[:] = 0
-        self._refresh_histories()
+        self.loop.reset()
+        self._whole = True
 
     def run(
         self,
@@ -152,12 +131,13 @@ class Simulator:
         ------
         ParameterError, SimulationError
         """
-        if self._inside_chunk:
+        if not self._whole:
             raise SimulationError(
                 f"Simulator: the last run broke off after t = {self.t:g}, and its state is not "
                 "whole; call reset()"
             )
-        end = self.step + self._n_steps(duration)
+        begin = self.loop.step
+        end = begin + self._n_steps(duration)
         every = 1 if interval is None else int(to_steps(interval, self.dt))
         if every < 1:
             raise ParameterError(f"Simulator.run: interval must be >= dt = {self.dt:g}")
@@ -167,11 +147,11 @@ class Simulator:
         probes = TraceRecorder(self.built, traces, every)
         counts = [p.counts.copy() for p in self.built.populations]
         arrivals = sum(a.copy() for a in self.built.arrivals)
-        begin, wall, cpu = self.step, time.perf_counter(), time.process_time()
+        wall, cpu = time.perf_counter(), time.process_time()
         with Progress(progress, float(to_times(end - begin, self.dt)), self.network.time) as bar:
-            while self.step < end:
-                self._run_chunk(min(self.step + _CHUNK, end), spikes, probes)
-                bar.update(float(to_times(self.step - begin, self.dt)))
+            while self.loop.step < end:
+                self._run_chunk(min(self.loop.step + CHUNK, end), spikes, probes)
+                bar.update(float(to_times(self.loop.step - begin, self.dt)))
         arrivals = sum(self.built.arrivals) - arrivals
         return Result(
             network=self.network, t_start=float(to_times(begin, self.dt)), t_stop=self.t,
@@ -186,8 +166,6 @@ class Simulator:
             build_s=self.build_s, rounded_delays=self.built.rounding,
         )  # fmt: skip
 
-    # ------------------------------------------------------------------ arguments
-
     def _n_steps(self, duration: float) -> int:
         owner, unit = "Simulator.run", "ms" if self.network.time == "continuous" else "steps"
         duration = checks.number(owner, "duration", duration, low=0, high=1e15, unit=unit)
@@ -199,14 +177,15 @@ class Simulator:
 
     def _add_inputs(self, inputs: Mapping[str, tuple]) -> None:
         index = {name: k for k, name in enumerate(self.network.populations)}
+        drives = self.loop.drives
         for name in inputs:
-            if not isinstance(self.drives.get(index.get(name, -1)), ListDrive):
-                sources = [d.name for d in self.drives.values() if isinstance(d, ListDrive)]
+            if not isinstance(drives.get(index.get(name, -1)), ListDrive):
+                sources = [d.name for d in drives.values() if isinstance(d, ListDrive)]
                 raise ParameterError(
                     f"Simulator.run: inputs must name a SpikeSource, one of {sources}, got {name!r}"
                 )
         for name, (times, ids) in inputs.items():
-            self.drives[index[name]].add(times, ids, self.step)
+            drives[index[name]].add(times, ids, self.loop.step)
 
     def _by_projection(self, arrivals: np.ndarray | int) -> dict[str, int]:
         events = dict.fromkeys(self.network.projections, 0)
@@ -214,102 +193,18 @@ class Simulator:
             events[name] += int(arrivals[k])
         return events
 
-    # ------------------------------------------------------------------ running
-
     def _run_chunk(self, end: int, spikes: SpikeRecorder, probes: TraceRecorder) -> None:
-        begin, keep = self.step, self.built.max_delay
-        self._inside_chunk = True
-        for p, drive in self.drives.items():
-            steps, ids = drive.spikes(begin, end, self.dt)
-            self._histories[p][0].write(keep, steps, ids, end - begin)
-            for other in self._histories[p][1:]:
-                other.write(keep, steps[:0], ids[:0], end - begin)
-            self.built.populations[p].count(ids)
-        self._refresh_histories()
-        table = probes.table(begin, end)
-        for component in self.built.components:
-            if component.members[0] not in self.drives:
-                self._run_component(component, begin, end, table)
-        for p, built in enumerate(self.built.populations):
-            steps, ids = self._chunk_spikes(p, end - begin)
-            spikes.add(built.population.name, steps + begin, ids)
-            self._guard(p, ids.size, begin, end)
+        begin = self.loop.step
+        self._whole = False  # until the chunk is done: an error or Ctrl-C may strike inside
+        found = self.loop.run_chunk(end, probes.table(begin, end))
+        for built, (steps, ids) in zip(self.built.populations, found, strict=True):
+            self._guard(built, ids.size, begin, end)
+            spikes.add(built.population.name, steps, ids)
         spikes.chunk_done()
-        for parts in self._histories:
-            for history in parts:
-                history.roll(end - begin, keep)
-        self.step = end
-        self._inside_chunk = False
+        self._whole = True
 
-    def _run_component(self, component: Component, begin: int, end: int, probes: Any) -> None:
-        members = np.array(component.members, np.int64)
-        if self.threads == 1:
-            self._run_part(0, members, begin, end, begin, probes)
-        elif component.window == 0:  # zero delays inside: population by population
-            for step in range(begin, end):
-                for k in range(members.size):
-                    for part in range(self.threads):
-                        one = members[k : k + 1]
-                        self._run_part(part, one, step, step + 1, begin, probes)
-        else:
-            window = component.window if component.window > 0 else end - begin
-            for start in range(begin, end, window):
-                stop = min(start + window, end)
-                self._run_parts(members, start, stop, begin, probes)
-
-    def _run_parts(self, members: np.ndarray, start: int, stop: int, first: int, probes: Any):
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.threads)
-        jobs = [
-            self._pool.submit(self._run_part, part, members, start, stop, first, probes)
-            for part in range(self.threads)
-        ]
-        for job in jobs:
-            job.result()
-
-    def _run_part(
-        self, part: int, members: np.ndarray, start: int, stop: int, first: int, probes: Any
-    ) -> None:
-        """Compute steps of one part; let its histories grow whenever they are full."""
-        built = self.built
-        tables = Tables(
-            built.population_table, built.store_tables[part], built.incoming,
-            self._history_table, probes, built.arrivals[part],
-        )  # fmt: skip
-        base = self.step - built.max_delay
-        while start < stop:
-            span = Span(part, self.threads, base, self._length + 1, start, stop)
-            start = int(run_steps(self._real, tables, span, members, first, self.dt))
-            if start < stop:
-                for p in members:
-                    history = self._histories[p][part]
-                    share = built.populations[p].population.n // self.threads + 1
-                    history.reserve(int(history.starts[start - base]) + 16 * share)
-                    self._note_addresses(p, part)
-
-    def _note_addresses(self, p: int, part: int) -> None:
-        history = self._histories[p][part]
-        row = (address(history.ids), history.ids.size, address(history.starts))
-        self._history_table[p, part] = row
-
-    def _refresh_histories(self) -> None:
-        for p in range(len(self._histories)):
-            for part in range(self.threads):
-                self._note_addresses(p, part)
-
-    def _chunk_spikes(self, p: int, n_steps: int) -> tuple[np.ndarray, np.ndarray]:
-        """(steps from the start of the chunk, ids) of a population, sorted by both."""
-        parts = [h.read(self.built.max_delay, n_steps) for h in self._histories[p]]
-        if len(parts) == 1:
-            return parts[0]
-        steps = np.concatenate([s for s, _ in parts])
-        ids = np.concatenate([i for _, i in parts])
-        order = np.argsort(steps, kind="stable")
-        return steps[order], ids[order]
-
-    def _guard(self, p: int, n_spikes: int, begin: int, end: int) -> None:
+    def _guard(self, built: BuiltPopulation, n_spikes: int, begin: int, end: int) -> None:
         """Stop on NaN or infinite state, and on run-away activity."""
-        built = self.built.populations[p]
         name, unit = (
             built.population.name,
             "ms" if self.network.time == "continuous" else "steps",

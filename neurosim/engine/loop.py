@@ -1,0 +1,146 @@
+"""How does a chunk of steps go? Sources, then components in order, in windows, by threads."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from .build import Built, address
+from .clock import PROBE_COLUMNS, Span, Tables, run_steps
+from .components import Component
+from .drive import Drive
+from .history import History
+
+CHUNK = 1000  # steps per chunk: progress, guards and files work at this grain
+
+
+class ClockLoop:
+    """The moving parts of the clock engine: spike histories, threads, and the present step.
+
+    Each thread owns a part of the targets of every population. Inside a window no spike
+    can arrive that the window itself emitted, so the parts run alone and meet at its end.
+    """
+
+    def __init__(self, built: Built, drives: dict[int, Drive]) -> None:
+        self.built, self.drives, self.parts = built, drives, built.parts
+        self.step = 0
+        self._real = np.empty(0, built.real)
+        self._length = built.max_delay + CHUNK
+        self._histories = [
+            [
+                History(self._length, 2 * p.population.n // self.parts + 16)
+                for _ in range(self.parts)
+            ]
+            for p in built.populations
+        ]
+        self._history_table = np.zeros((len(self._histories), self.parts, 3), np.int64)
+        self._pool: ThreadPoolExecutor | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to step 0 and the initial state."""
+        self.step = 0
+        for p, parts in zip(self.built.populations, self._histories, strict=True):
+            p.reset()
+            for history in parts:
+                history.clear()
+        for drive in self.drives.values():
+            drive.reset()
+        for arrivals in self.built.arrivals:
+            arrivals[:] = 0
+
+    def compile(self) -> None:
+        """Compile the kernels, or load them, on no steps at all: it belongs to the build."""
+        nobody, probes = np.empty(0, np.int64), np.zeros((0, PROBE_COLUMNS), np.int64)
+        span = Span(0, self.parts, 0, self._length + 1, 0, 0)
+        run_steps(self._real, self._tables(0, probes), span, nobody, 0, self.built.dt)
+        for drive in self.drives.values():
+            drive.spikes(0, 0, self.built.dt)
+
+    def run_chunk(self, end: int, probes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Compute up to step ``end``; return (steps, ids) of each population's spikes."""
+        begin, keep = self.step, self.built.max_delay
+        for p, drive in self.drives.items():
+            self._write_source(p, drive, begin, end)
+        self._note_addresses()
+        for component in self.built.components:
+            if component.members[0] not in self.drives:
+                self._run_component(component, begin, end, probes)
+        spikes = [self._spikes(p, begin, end) for p in range(len(self._histories))]
+        for parts in self._histories:
+            for history in parts:
+                history.roll(end - begin, keep)
+        self.step = end
+        return spikes
+
+    def _write_source(self, p: int, drive: Drive, begin: int, end: int) -> None:
+        """A source's spikes lie in the first part; the others hear of empty steps."""
+        steps, ids = drive.spikes(begin, end, self.built.dt)
+        for part, history in enumerate(self._histories[p]):
+            mine = slice(None) if part == 0 else slice(0)
+            history.write(self.built.max_delay, steps[mine], ids[mine], end - begin)
+        self.built.populations[p].count(ids)
+
+    def _run_component(self, component: Component, begin: int, end: int, probes) -> None:
+        members = np.array(component.members, np.int64)
+        if self.parts == 1:
+            self._run_part(0, members, begin, end, probes)
+        elif component.window == 0:  # zero delays inside: population by population
+            for step in range(begin, end):
+                for k in range(members.size):
+                    for part in range(self.parts):
+                        self._run_part(part, members[k : k + 1], step, step + 1, probes)
+        else:
+            window = component.window if component.window > 0 else end - begin
+            for start in range(begin, end, window):
+                self._run_parts(members, start, min(start + window, end), probes)
+
+    def _run_parts(self, members: np.ndarray, start: int, stop: int, probes) -> None:
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(self.parts)
+        jobs = [
+            self._pool.submit(self._run_part, part, members, start, stop, probes)
+            for part in range(self.parts)
+        ]
+        for job in jobs:
+            job.result()
+
+    def _run_part(self, part: int, members: np.ndarray, start: int, stop: int, probes) -> None:
+        """Compute steps of one part; let its histories grow whenever they are full."""
+        tables = self._tables(part, probes)
+        base = self.step - self.built.max_delay
+        while start < stop:
+            span = Span(part, self.parts, base, self._length + 1, start, stop)
+            start = int(run_steps(self._real, tables, span, members, self.step, self.built.dt))
+            if start < stop:
+                for p in members:
+                    history = self._histories[p][part]
+                    share = self.built.populations[p].population.n // self.parts + 1
+                    history.reserve(int(history.starts[start - base]) + 16 * share)
+                    self._note_address(p, part)
+
+    def _tables(self, part: int, probes: np.ndarray) -> Tables:
+        built = self.built
+        return Tables(
+            built.population_table, built.store_tables[part], built.incoming,
+            self._history_table, probes, built.arrivals[part],
+        )  # fmt: skip
+
+    def _note_address(self, p: int, part: int) -> None:
+        history = self._histories[p][part]
+        row = (address(history.ids), history.ids.size, address(history.starts))
+        self._history_table[p, part] = row
+
+    def _note_addresses(self) -> None:
+        for p in range(len(self._histories)):
+            for part in range(self.parts):
+                self._note_address(p, part)
+
+    def _spikes(self, p: int, begin: int, end: int) -> tuple[np.ndarray, np.ndarray]:
+        """(steps, ids) of a population's spikes in the chunk, sorted by both."""
+        parts = [h.read(self.built.max_delay, end - begin) for h in self._histories[p]]
+        steps = np.concatenate([s for s, _ in parts])
+        ids = np.concatenate([i for _, i in parts])
+        if len(parts) > 1:
+            order = np.argsort(steps, kind="stable")
+            steps, ids = steps[order], ids[order]
+        return steps + begin, ids

@@ -1,0 +1,90 @@
+"""What must not change the spikes of a run, and what must?"""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from strategies import cases
+
+import neurosim as ns
+
+
+def run(case, net, *, extra_steps=0, dtype="float32"):
+    duration = (case.steps + extra_steps) * case.dt
+    return ns.simulate(net, duration, dt=case.dt, dtype=dtype, progress=False)
+
+
+def assert_equal_spikes(a, b, names, *, shift=0.0):
+    for name in names:
+        np.testing.assert_allclose(
+            a.spikes[name].times + shift, b.spikes[name].times, rtol=1e-12, err_msg=name
+        )
+        np.testing.assert_array_equal(a.spikes[name].ids, b.spikes[name].ids, err_msg=name)
+
+
+@given(cases(exact=False, bias=False, poisson=False), st.integers(1, 40))
+def test_inputs_shifted_by_k_steps_shift_every_spike_by_k_steps(case, k):
+    early = run(case, case.network())
+    late = run(case, case.network(shift=k), extra_steps=k)
+    assert_equal_spikes(early, late, case.populations, shift=k * case.dt)
+
+
+@given(cases(exact=False))
+def test_an_unconnected_population_changes_nothing(case):
+    alone = run(case, case.network())
+    bystander = ns.LIF(5, i_ext=3.0, tau_m=7.0)
+    together = run(case, case.network(bystander=bystander))
+    assert_equal_spikes(alone, together, case.populations)
+
+
+@given(cases(exact=False), st.randoms(use_true_random=False))
+def test_populations_added_in_another_order_spike_the_same(case, random):
+    order = list(case.populations)
+    random.shuffle(order)
+    assert_equal_spikes(
+        run(case, case.network()), run(case, case.network(order=order)), case.populations
+    )
+
+
+@given(cases(exact=False))
+def test_same_seed_gives_the_same_spikes(case):
+    assert_equal_spikes(run(case, case.network()), run(case, case.network()), case.populations)
+
+
+@given(cases(exact=False))
+def test_reset_of_a_simulator_starts_the_same_run_again(case):
+    simulator = ns.Simulator(case.network(), dt=case.dt)
+    first = simulator.run(case.duration)
+    simulator.reset()
+    assert_equal_spikes(first, simulator.run(case.duration), case.populations)
+
+
+@pytest.mark.parametrize("dt", [0.1, 1.0])
+def test_another_seed_gives_other_poisson_spikes_of_the_same_rate(dt):
+    results = []
+    for seed in (1, 2):
+        net = ns.Network(seed=seed)
+        net.add(ns.PoissonSource(100, rate=50.0), "in")
+        results.append(ns.simulate(net, 1000.0, dt=dt, progress=False))
+    counts = [result.counts["in"] for result in results]
+    assert not np.array_equal(*counts)
+    for count in counts:  # 5000 expected, standard deviation 71
+        assert abs(count.sum() - 5000) < 5 * np.sqrt(5000)
+
+
+@given(cases(exact=False))
+def test_recording_nothing_or_states_changes_no_count(case):
+    everything = run(case, case.network())
+    nothing = ns.simulate(case.network(), case.duration, dt=case.dt, record={}, progress=False)
+    for name in case.populations:
+        np.testing.assert_array_equal(everything.counts[name], nothing.counts[name])
+
+
+@given(cases(exact=False), st.integers(0, 19))
+def test_the_beginning_of_a_longer_run_is_the_shorter_run(case, steps):
+    longer = run(case, case.network())
+    shorter = ns.simulate(case.network(), (steps + 1) * case.dt, dt=case.dt, progress=False)
+    stop = (steps + 0.5) * case.dt
+    for name in case.populations:
+        early = longer.spikes[name].times < stop
+        np.testing.assert_array_equal(shorter.spikes[name].ids, longer.spikes[name].ids[early])
