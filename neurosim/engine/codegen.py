@@ -176,12 +176,7 @@ def block_kernel(
     module = pytypes.ModuleType(name)
     module.__file__ = str(path)
     sys.modules[name] = module  # Numba's cache looks the function up by its module
-    names = {
-        "view": view,
-        "int64": np.int64,
-        "INT64": np.empty(0, np.int64),
-        "UINT8": np.empty(0, np.uint8),
-    }
+    names = {"view": view, "int64": np.int64, "INT64": INT64, "UINT8": UINT8}
     names |= {"REAL": np.empty(0, real), real: np.dtype(real).type}
     names |= {m: in_precision(getattr(model, m), real) for m in model.members()}
     module.__dict__.update(names)
