@@ -26,7 +26,7 @@ _ONE, _U11, _U27, _U30, _U31 = (np.uint64(k) for k in (1, 11, 27, 30, 31))
 def key_of(seed: int, *names: str) -> np.uint64:
     """A 64-bit key from a seed and the names of an object.
 
-    >>> key_of(1, "exc") == key_of(1, "exc"), key_of(1, "exc") == key_of(2, "exc")
+    >>> bool(key_of(1, "exc") == key_of(1, "exc")), bool(key_of(1, "exc") == key_of(2, "exc"))
     (True, False)
     """
     text = "\0".join([str(seed), *names])

@@ -1,0 +1,236 @@
+"""What is a chip, to the mapper and the pricer? Frozen descriptions, all numbers in SI.
+
+They are made by :func:`neurosim.hardware.load_chip` from a TOML file, whose schema
+(:mod:`neurosim.hardware.schema`) validates them; nothing here computes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+SCOPES = ("incremental", "all_in")
+# From the best evidence to none; the worst one used is printed with every estimate.
+BASES = ("measured", "fitted", "derived", "simulated", "vendor", "assumed", "unpublished")
+READS = ("primary", "secondary", "memory")
+
+
+def frozen(table: Mapping) -> Mapping:
+    """A read-only view, so that a frozen dataclass is one all the way down."""
+    return MappingProxyType(dict(table))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where a number was published: reference, place in it, and what to know about it."""
+
+    ref: str
+    at: str
+    note: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.ref}, {self.at}" + (f" ({self.note})" if self.note else "")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Constant:
+    """One priced constant: a nominal value with its band, and what backs it.
+
+    ``value``, ``low`` and ``high`` are in SI base units; ``text`` is the value as the
+    file writes it. Constants of one ``group`` are wrong together, so they move together
+    in the band of an estimate.
+    """
+
+    path: str
+    value: float
+    low: float
+    high: float
+    text: str
+    dimension: str
+    scope: str
+    basis: str
+    group: str
+    source: Source
+    read: str
+    conditions: Mapping[str, str] = field(default_factory=dict)
+
+    status = "priced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoPrice:
+    """A cost without a number of its own, and why.
+
+    ``status`` is ``"unpublished"`` (it exists, nobody printed it), ``"included"``
+    (another constant already contains it) or ``"absent"`` (the chip has no such thing).
+    """
+
+    path: str
+    status: str
+    reason: str
+
+
+Price = Constant | NoPrice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """How the objects of a network use up one resource of a core (see ``rules.py``)."""
+
+    name: str
+    params: Mapping[str, int | str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CoreKind:
+    """A kind of core: how many a chip has, and the capacities of one.
+
+    A resource that is not named is not limited.
+    """
+
+    count: int
+    roles: tuple[str, ...]
+    resources: Mapping[str, int]
+    cost_rules: Mapping[str, Rule]
+    source: Source
+    read: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How the chip keeps time. ``mode`` is one of ``schema.TIME_MODES``."""
+
+    mode: str
+    tick_s: float | None = None
+    clock_hz: float | None = None
+    source: Source | None = None
+    read: str = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topology:
+    """Where the cores sit. Tiles form a ``tiles_x`` by ``tiles_y`` grid, filled row by row."""
+
+    kind: str
+    tiles_x: int = 1
+    tiles_y: int = 1
+    cores_per_tile: int = 1
+    max_chips: int = 1
+    multicast: str = "per_target_core"
+    source: Source | None = None
+    read: str = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SynapseKind:
+    """What a synapse may be, and how its operations are charged.
+
+    ``charged`` is ``"mapped"`` (an operation per arrival at a non-zero synapse),
+    ``"full_row"`` (every column of the crossbar, connected or not, per event) or
+    ``"dense"`` (every synapse once per inference: an ANN).
+    """
+
+    weight_bits: int | None = None
+    weight_values_per_neuron: int | None = None
+    sign: str = "per_synapse"
+    delay_min: int = 0
+    delay_max: int | None = None
+    formats: tuple[str, ...] = ("default",)
+    charged: str = "mapped"
+    source: Source | None = None
+    read: str = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeuronKind:
+    """Which neuron models the chip computes, and with how many state bits."""
+
+    models: tuple[str, ...] = ()
+    state_bits: int | None = None
+    source: Source | None = None
+    read: str = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """A published number that must not be used as a price, and why (shown by ``explain``)."""
+
+    what: str
+    value: str
+    scope: str
+    why: str
+    source: Source
+    read: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Calibration:
+    """What was fitted to which workload, and what the fit leaves over."""
+
+    workload: str
+    fitted: str
+    residual: str
+    source: Source
+    read: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Validation:
+    """A published measurement that ``validate`` reproduces or predicts."""
+
+    id: str
+    workload: str
+    parameters: Mapping[str, float]
+    quantity: str
+    measured: float
+    tolerance: float
+    label: str
+    source: Source
+    read: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chip:
+    """A chip, or a baseline, as read from its file."""
+
+    name: str
+    title: str
+    vendor: str
+    year: int
+    kind: str
+    tier: str
+    evidence: str
+    node: str
+    licence: str
+    aliases: tuple[str, ...]
+    time: Timing
+    topology: Topology
+    cores: tuple[CoreKind, ...]
+    neuron: NeuronKind
+    synapse: SynapseKind
+    prices: Mapping[str, Price]
+    figures: tuple[Figure, ...]
+    calibrations: tuple[Calibration, ...]
+    validations: tuple[Validation, ...]
+    path: str
+
+    @property
+    def core(self) -> CoreKind:
+        """The kind of core that holds neurons."""
+        return next(core for core in self.cores if "neurons" in core.roles)
+
+    def price(self, path: str) -> Price:
+        """The entry for a cost such as ``"energy.hop.x"``; unpublished if the file has none."""
+        entry = self.prices.get(path)
+        if entry is None and path.startswith("energy.hop."):
+            entry = self.prices.get("energy.hop")
+        if entry is None:
+            entry = NoPrice(path=path, status="unpublished", reason="the file does not give it")
+        return entry
+
+    @property
+    def all_in(self) -> bool:
+        """True when one all-in price stands for the whole chip."""
+        return any(
+            isinstance(price, Constant) and price.scope == "all_in"
+            for price in self.prices.values()
+        )

@@ -1,0 +1,297 @@
+"""What would this run cost on these chips, side by side?"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from neurosim import checks
+from neurosim.errors import ParameterError
+
+from .census import census
+from .chip import Chip
+from .counts import Census, add
+from .energy import Band, Estimate, price
+from .load import list_chips, load_chip
+from .mapping import Mapping
+from .refusal import DoesNotFit, Remedy
+from .remedies import place_or_advise
+from .wiring import wire
+
+if TYPE_CHECKING:
+    from neurosim.network import Network
+
+BASELINES = ("snn-45nm-ac", "ann-45nm-mac")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One chip of a comparison: an estimate by model, or why the network does not fit.
+
+    Energies, times and powers are None where the network does not fit, times also where the
+    chip has no time model. ``breakdown`` is nominal, of the whole run.
+    """
+
+    chip: str
+    title: str
+    kind: str
+    tier: str
+    fits: bool
+    reason: str = ""
+    remedies: tuple[Remedy, ...] = ()
+    cores: int | None = None
+    chips: int | None = None
+    n_steps: int | None = None
+    n_inferences: int = 1
+    n_spikes: int | None = None
+    n_synops: int | None = None
+    energy_j: Band | None = None
+    per_inference_j: Band | None = None
+    per_synop_j: float | None = None
+    breakdown: dict[str, float] | None = None
+    time_s: Band | None = None
+    step_s: float | None = None
+    power_w: float | None = None
+    basis: str = ""
+    unpriced: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """The rows of :func:`compare`, and what is behind them.
+
+    Attributes
+    ----------
+    rows : tuple of Row             in the order asked for, baselines last
+    estimates : dict                chip -> Estimate, for the chips that fit
+    censuses : dict                 chip -> Census
+    mappings : dict                 chip -> Mapping
+    """
+
+    rows: tuple[Row, ...]
+    chips: dict[str, Chip]
+    estimates: dict[str, Estimate]
+    censuses: dict[str, Census]
+    mappings: dict[str, Mapping]
+
+    def row(self, chip: str) -> Row:
+        """The row of a chip.
+
+        Raises
+        ------
+        ParameterError
+            The chip is not in the comparison.
+        """
+        for row in self.rows:
+            if row.chip == chip:
+                return row
+        known = ", ".join(row.chip for row in self.rows)
+        raise ParameterError(f"Comparison.row: chip must be one of {known}, got {chip!r}")
+
+    def __str__(self) -> str:
+        from .table import as_text
+
+        return as_text(self.rows)
+
+    __repr__ = __str__
+
+    def explain(self, chip: str, part: str | None = None) -> str:
+        """Which constants make up the energy on a chip, where they are from, how sure.
+
+        Parameters
+        ----------
+        chip : str
+        part : str, optional        a population or projection, for its share alone
+
+        Raises
+        ------
+        ParameterError
+            No such chip, population or projection.
+        """
+        from .explain import explain
+
+        row = self.row(chip)
+        if not row.fits:
+            return f"{row.title} ({chip}): does not fit. {row.reason}"
+        return explain(self.chips[chip], self.censuses[chip], self.estimates[chip], part)
+
+    def to_csv(self, path: str | PathLike) -> None:
+        """Write one line per chip; the file appears whole or not at all."""
+        from .table import as_csv, write_text
+
+        write_text(path, as_csv(self.rows))
+
+    def to_json(self, path: str | PathLike | None = None) -> str:
+        """The rows as JSON text; written to ``path`` as well where one is given."""
+        from .table import as_json, write_text
+
+        text = as_json(self.rows)
+        if path is not None:
+            write_text(path, text)
+        return text
+
+
+def _results(result: Any) -> list[Any]:
+    results = list(result) if isinstance(result, Sequence) else [result]
+    if not results:
+        raise ParameterError("compare.result must hold at least one Result, got an empty list")
+    for one in results:
+        if not hasattr(one, "network") or not hasattr(one, "spikes"):
+            raise ParameterError(
+                "compare.result must be a Result of simulate, or a list of them, "
+                f"got {type(one).__name__}"
+            )
+        if one.network is not results[0].network:
+            raise ParameterError("compare.result must be of one network; compare others apart")
+    return results
+
+
+def _chips(chips: Iterable[str | PathLike | Chip] | None) -> list[Chip]:
+    if isinstance(chips, (str, PathLike, Chip)):
+        chips = [chips]
+    named = [load_chip(chip) for chip in (list_chips() if chips is None else chips)]
+    named += [load_chip(name) for name in BASELINES]
+    unique: dict[str, Chip] = {}
+    for chip in named:
+        other = unique.setdefault(chip.name, chip)
+        if other.path != chip.path:
+            raise ParameterError(
+                f"compare.chips has two chips named {chip.name!r}: {other.path} and "
+                f"{chip.path}; rename one"
+            )
+    return sorted(unique.values(), key=lambda chip: chip.kind == "baseline")
+
+
+def _census(network: "Network", mapping: Mapping, results: list[Any], n: int) -> Census:
+    counts = [
+        census(
+            network,
+            mapping,
+            one.spikes,
+            duration=one.duration,
+            t_start=getattr(one, "t_start", 0.0),
+        )
+        for one in results
+    ]
+    total = counts[0] if len(counts) == 1 else add(counts)
+    return replace(total, n_inferences=n)
+
+
+def _row(chip: Chip, mapping: Mapping, counts: Census, found: Estimate) -> Row:
+    energy = found.energy_j
+    return Row(
+        chip=chip.name,
+        title=chip.title,
+        kind=chip.kind,
+        tier=chip.tier,
+        fits=True,
+        cores=mapping.n_cores if chip.kind == "chip" else None,
+        chips=mapping.n_chips if chip.kind == "chip" else None,
+        n_steps=counts.n_steps,
+        n_inferences=counts.n_inferences,
+        n_spikes=counts.spikes,
+        n_synops=counts.synops,
+        energy_j=energy,
+        per_inference_j=energy.scaled(1.0 / counts.n_inferences),
+        per_synop_j=energy.nominal / counts.synops if counts.synops else None,
+        breakdown=found.breakdown,
+        time_s=found.time_s,
+        step_s=found.step_s,
+        power_w=found.power_w,
+        basis=found.basis,
+        unpriced=found.unpriced,
+        notes=(*mapping.notes, *found.notes),
+    )
+
+
+def _refusal(chip: Chip, error: DoesNotFit, fitting: list[str]) -> Row:
+    others = f"; fits on {', '.join(fitting)} as it is" if fitting else ""
+    return Row(
+        chip=chip.name,
+        title=chip.title,
+        kind=chip.kind,
+        tier=chip.tier,
+        fits=False,
+        reason=error.reason + others,
+        remedies=error.remedies,
+    )
+
+
+def compare(
+    result: Any,
+    chips: Iterable[str | PathLike | Chip] | None = None,
+    *,
+    tick: float | None = None,
+    n_inferences: int | None = None,
+    realtime: bool = False,
+) -> Comparison:
+    """Map, count and price a run on several chips, baselines beside them.
+
+    Each number is an estimate by a model of the chip, not a measurement of it.
+
+    Parameters
+    ----------
+    result : Result or list of Result
+        Runs of one network, with the spikes of all populations. Several are several
+        inferences, each from the resting state.
+    chips : list, optional
+        Names, paths of chip files, or chips; default all that come with the package.
+    tick : float, optional
+        Tick of the chips [ms] for networks in continuous time; default 1 ms.
+    n_inferences : int, optional
+        Inferences in all, where that is not the number of results.
+    realtime : bool
+        Hold every step for the tick instead of running as fast as the chip goes.
+
+    Returns
+    -------
+    Comparison
+        ``print`` shows a table; a chip that the network does not fit has a row that says
+        which limit, by how much, and what would fit.
+
+    Raises
+    ------
+    ParameterError
+        Missing spikes, different networks, an unknown chip.
+    FormatError
+        A chip file that breaks the schema.
+
+    Examples
+    --------
+    >>> import neurosim as ns
+    >>> net = ns.Network()
+    >>> a = net.add(ns.SpikeSource(2, times=[1.0, 4.0], ids=[0, 1]), "a")
+    >>> b = net.add(ns.LIF(3), "b")
+    >>> _ = net.connect(a, b, weight=2.0)
+    >>> table = ns.compare(ns.simulate(net, 10.0), chips=["loihi"])
+    >>> [(row.chip, row.fits, row.n_synops) for row in table.rows]
+    [('loihi', True, 6), ('snn-45nm-ac', True, 6), ('ann-45nm-mac', True, 6)]
+    """
+    results = _results(result)
+    n = len(results) if n_inferences is None else n_inferences
+    n = checks.integer("compare", "n_inferences", n, low=1)
+    network, chosen = results[0].network, _chips(chips)
+    wiring = wire(network, tick)
+    rows: dict[str, Row | DoesNotFit] = {}
+    found: dict[str, dict[str, Any]] = {"estimates": {}, "censuses": {}, "mappings": {}}
+    for chip in chosen:
+        try:
+            mapping = place_or_advise(wiring, chip)
+        except DoesNotFit as error:
+            rows[chip.name] = error
+            continue
+        counts = _census(network, mapping, results, n)
+        estimate = price(counts, chip, realtime=realtime)
+        rows[chip.name] = _row(chip, mapping, counts, estimate)
+        found["mappings"][chip.name] = mapping
+        found["censuses"][chip.name] = counts
+        found["estimates"][chip.name] = estimate
+    fitting = [
+        chip.name for chip in chosen if chip.kind == "chip" and chip.name in found["mappings"]
+    ]
+    table = []
+    for chip in chosen:
+        row = rows[chip.name]
+        table.append(_refusal(chip, row, fitting) if isinstance(row, DoesNotFit) else row)
+    return Comparison(tuple(table), {chip.name: chip for chip in chosen}, **found)

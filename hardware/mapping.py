@@ -1,0 +1,370 @@
+"""Which core holds which neuron, and does the network fit? Sequential mapping under walls."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .chip import Chip
+from .fill import (
+    AXONS_IN,
+    FITS,
+    LINEAR,
+    NEURONS,
+    NO_RULE,
+    SYNAPSE_WORDS,
+    SYNLIST,
+    count_axon_targets,
+    count_targets,
+    fill_cores,
+    list_targets,
+)
+from .load import load_chip
+from .refusal import DoesNotFit
+from .wiring import Wiring, counting_order, wire
+
+if TYPE_CHECKING:
+    from neurosim.network import Network
+
+_UNLIMITED = 2**62
+_WALLS = {NEURONS: "neurons", AXONS_IN: "axons_in", SYNAPSE_WORDS: "synapse_words"}
+_COLUMN = {"neurons": 0, "axons_in": 1, "synapse_words": 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Mapping:
+    """A network placed on a chip.
+
+    Attributes
+    ----------
+    chip : Chip
+    wiring : Wiring                 the synapses that were placed, delays in ticks
+    core_of : int32[n_neurons]      core of each placed neuron, by global id
+    n_cores, n_chips : int
+    usage : dict                    resource -> int64[n_cores], what each core uses
+    targets, target_starts          distinct target cores of each neuron and source, as rows
+    notes : tuple of str            what the mapping assumes
+    """
+
+    chip: Chip
+    wiring: Wiring
+    core_of: np.ndarray
+    n_cores: int
+    n_chips: int
+    usage: dict[str, np.ndarray]
+    targets: np.ndarray
+    target_starts: np.ndarray
+    notes: tuple[str, ...]
+
+    def cores(self, population: str) -> np.ndarray:
+        """Core of each neuron of a population (int32); sources are on no core."""
+        first = self.wiring.first[population]
+        if first >= self.wiring.n_neurons:
+            return np.full(self.wiring.sizes[population], -1, np.int32)
+        return self.core_of[first : first + self.wiring.sizes[population]]
+
+    def positions(self) -> np.ndarray:
+        """Tile of each core on the mesh: int64[n_cores, 3] of x, y and chip.
+
+        Cores fill tiles, tiles fill rows, and chips stand side by side along x.
+        """
+        place = self.chip.topology
+        core = np.arange(self.n_cores)
+        chip = core // self.chip.core.count
+        tile = core % self.chip.core.count // place.cores_per_tile
+        x, y = tile % place.tiles_x + chip * place.tiles_x, tile // place.tiles_x
+        return np.stack([x, y, chip], axis=1)
+
+    def __repr__(self) -> str:
+        peaks = []
+        for name, used in self.usage.items():
+            limit = self.chip.core.resources[name]
+            peaks.append(f"{name} up to {int(used.max(initial=0))} of {limit}")
+        chips = "" if self.n_chips == 1 else f" on {self.n_chips} chips"
+        tail = f"; {', '.join(peaks)}" if peaks else ""
+        cores = "1 core" if self.n_cores == 1 else f"{self.n_cores} cores"
+        return f"Mapping({self.chip.name!r}, {cores}{chips}{tail})"
+
+
+def axon_keys(wiring: Wiring, chip: Chip) -> tuple[np.ndarray, int]:
+    """Number of the axon of each synapse, and how many numbers there are."""
+    rule = chip.core.cost_rules.get("axons_in")
+    if rule is not None and rule.params.get("axon") == "source_delay":
+        n_delays = int(wiring.delay.max(initial=0)) + 1
+        return wiring.pre.astype(np.int64) * n_delays + wiring.delay, wiring.n_total * n_delays
+    return wiring.pre.astype(np.int64), wiring.n_total
+
+
+def _cap(chip: Chip, resource: str) -> int:
+    limit = chip.core.resources.get(resource)
+    if limit is None:
+        return _UNLIMITED
+    return limit // _units(chip, resource)
+
+
+def _units(chip: Chip, resource: str) -> int:
+    return int(chip.core.cost_rules[resource].params.get("units", 1))
+
+
+def _memory(chip: Chip, wiring: Wiring) -> np.ndarray:
+    """The parameters of the memory rule, as ``fill._list_words`` reads them."""
+    rule = chip.core.cost_rules.get("synapse_words")
+    if rule is None:
+        return np.array([NO_RULE, 1, 0, 1, 0, 0], np.int64)
+    if rule.name == "linear":
+        return np.array([LINEAR, 1, 0, 1, 0, 0], np.int64)
+    p = rule.params
+    # Where no synapse is delayed by more than the pipeline, the lists store no delays.
+    delay_bits = p["delay_bits"] if wiring.delay.max(initial=0) > 1 else 0
+    entry = p["weight_bits"] + delay_bits + p["tag_bits"]
+    numbers = (SYNLIST, p["word_bits"], p["header_bits"], p["block"], entry, p["index_bits"])
+    return np.array(numbers, np.int64)
+
+
+def _check_delays(wiring: Wiring, chip: Chip) -> None:
+    most = chip.synapse.delay_max
+    longest = int(wiring.delay.max(initial=0))
+    if most is None or longest <= most:
+        return
+    worst = int(np.argmax(wiring.delay))
+    name = wiring.projections[int(wiring.projection[worst])]
+    raise DoesNotFit(
+        chip=chip.name,
+        core=None,
+        resource="delay ticks",
+        need=longest,
+        limit=most,
+        where=f"projection {name!r}",
+    )
+
+
+def _starts_of_populations(wiring: Wiring) -> np.ndarray:
+    opens = np.zeros(wiring.n_neurons, bool)
+    first = wiring.first
+    for name in wiring.placed:
+        if wiring.sizes[name]:
+            opens[first[name]] = True
+    return opens
+
+
+def _run_fill(
+    wiring: Wiring, chip: Chip, opens: np.ndarray, caps: list[int]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, int, int]:
+    axons, n_axons = axon_keys(wiring, chip)
+    order, starts = counting_order(wiring.post, wiring.n_neurons)
+    limits = np.array(caps, np.int64)
+    return fill_cores(starts, axons[order], n_axons, opens, limits, _memory(chip, wiring))
+
+
+def _caps(chip: Chip) -> list[int]:
+    return [_cap(chip, name) for name in _COLUMN]
+
+
+def _fill(
+    wiring: Wiring, chip: Chip, opens: np.ndarray, most_neurons: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cores of the neurons and what they use, or DoesNotFit where that cannot be."""
+    caps = _caps(chip)
+    caps[0] = min(caps[0], most_neurons)
+    core_of, usage, closed, status, neuron, need = _run_fill(wiring, chip, opens, caps)
+    total = chip.core.count * chip.topology.max_chips
+    if total == 1 and (status != FITS or usage.shape[0] > 1):
+        raise _whole_network(wiring, chip)
+    if status != FITS:
+        population, index = wiring.locate(neuron)
+        resource = _WALLS[status]
+        raise DoesNotFit(
+            chip=chip.name,
+            core=int(usage.shape[0] - 1),
+            resource=resource,
+            need=int(need) * _units(chip, resource),
+            limit=chip.core.resources[resource],
+            where=f"population {population!r}, neuron {index} alone",
+            population=population,
+        )
+    if usage.shape[0] > total:
+        chips, binding = chip.topology.max_chips, _WALLS[int(np.argmax(closed[1:])) + 1]
+        whole = f"{chips} chips of {chip.core.count}" if chips > 1 else "the whole chip"
+        raise DoesNotFit(
+            chip=chip.name,
+            core=None,
+            resource="cores",
+            need=int(usage.shape[0]),
+            limit=total,
+            where=f"{whole}, cores filled up by {binding}",
+        )
+    return core_of, usage
+
+
+def _whole_network(wiring: Wiring, chip: Chip) -> DoesNotFit:
+    """The worst wall of a chip's only core, by the need of the whole network."""
+    opens = np.zeros(wiring.n_neurons, bool)
+    _, usage, *_ = _run_fill(wiring, chip, opens, [_UNLIMITED] * len(_COLUMN))
+    needs = {
+        name: int(usage[0, column]) * _units(chip, name)
+        for name, column in _COLUMN.items()
+        if name in chip.core.resources
+    }
+    worst = max(needs, key=lambda name: needs[name] / chip.core.resources[name])
+    return DoesNotFit(
+        chip=chip.name,
+        core=0,
+        resource=worst,
+        need=needs[worst],
+        limit=chip.core.resources[worst],
+        where="the only core holds the whole network",
+    )
+
+
+def _check_targets(wiring: Wiring, chip: Chip, core_of: np.ndarray, n_cores: int) -> None:
+    """The wall of chips whose neurons address a single axon."""
+    if chip.topology.multicast != "single_target" or not wiring.nnz:
+        return
+    n_delays = int(wiring.delay.max(initial=0)) + 1
+    counts = count_axon_targets(
+        wiring.indptr, wiring.post, wiring.delay, core_of, n_cores, n_delays
+    )[: wiring.n_neurons]
+    worst = int(np.argmax(counts)) if counts.size else 0
+    if counts.size and counts[worst] > 1:
+        population, index = wiring.locate(worst)
+        raise DoesNotFit(
+            chip=chip.name,
+            core=int(core_of[worst]),
+            resource="targets_per_neuron (distinct core and delay)",
+            need=int(counts[worst]),
+            limit=1,
+            where=f"population {population!r}, neuron {index}, without splitter neurons",
+            population=population,
+        )
+
+
+def _no_slots(
+    wiring: Wiring, chip: Chip, core_of: np.ndarray, counts: np.ndarray, out: np.ndarray
+) -> DoesNotFit:
+    """The wall of output axons, at the core that is worst off."""
+    core = int(np.argmax(out))
+    inside = np.flatnonzero(core_of == core)
+    worst = int(inside[np.argmax(counts[inside])])
+    population, index = wiring.locate(worst)
+    where = f"{inside.size} neurons, population {population!r}, neuron {index} takes "
+    return DoesNotFit(
+        chip=chip.name,
+        core=core,
+        resource="axons_out",
+        need=int(out[core]) * _units(chip, "axons_out"),
+        limit=chip.core.resources["axons_out"],
+        where=where + f"{int(counts[worst])}",
+        population=population,
+    )
+
+
+def _place(wiring: Wiring, chip: Chip, opens: np.ndarray) -> Mapping:
+    most, limit, no_slots = _UNLIMITED, _cap(chip, "axons_out"), None
+    while True:
+        try:
+            core_of, usage = _fill(wiring, chip, opens, most)
+        except DoesNotFit as error:
+            # Where smaller cores were tried for their output axons, those are the wall.
+            raise (no_slots or error) from None
+        n_cores = int(usage.shape[0])
+        counts = count_targets(wiring.indptr, wiring.post, core_of, n_cores)
+        out = np.bincount(core_of, weights=counts[: wiring.n_neurons], minlength=n_cores)
+        if out.max(initial=0) <= limit:
+            break
+        # Fewer neurons per core need fewer output axons per core, though more in all.
+        no_slots = no_slots or _no_slots(wiring, chip, core_of, counts, out)
+        if int(usage[:, 0].max()) == 1:
+            raise no_slots
+        most = max(1, int(usage[:, 0].max()) * 3 // 4)
+    _check_targets(wiring, chip, core_of, n_cores)
+    starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    targets = np.empty(int(starts[-1]), np.int32)
+    list_targets(wiring.indptr, wiring.post, core_of, n_cores, starts, targets)
+    used = {"axons_out": out.astype(np.int64)}
+    used |= {name: usage[:, column] for name, column in _COLUMN.items()}
+    return Mapping(
+        chip=chip,
+        wiring=wiring,
+        core_of=core_of,
+        n_cores=n_cores,
+        n_chips=max(1, -(-n_cores // chip.core.count)),
+        usage={name: used[name] * _units(chip, name) for name in chip.core.resources},
+        targets=targets,
+        target_starts=starts,
+        notes=_notes(wiring, chip),
+    )
+
+
+def _notes(wiring: Wiring, chip: Chip) -> tuple[str, ...]:
+    """What the mapping takes for granted: weights are not quantised here, models not fitted."""
+    weights, kind, notes = wiring.weights, chip.synapse, []
+    bits = kind.weight_bits
+    if bits is not None and not (weights.integer and weights.largest < 2 ** (bits - 1)):
+        notes.append(f"weights assumed to survive quantisation to {bits} bits")
+    values = kind.weight_values_per_neuron
+    if values is not None and weights.n_values > values:
+        notes.append(f"weights assumed to reduce to {values} values per neuron")
+    if kind.sign == "per_source" and weights.mixed_sources:
+        notes.append(
+            f"{weights.mixed_sources} sources have synapses of both signs, the chip one sign "
+            "per source: assumed to be representable"
+        )
+    if kind.sign == "per_axon_type" and weights.mixed_sources:
+        notes.append("axon types assumed to give each synapse its sign")
+    shortest = int(wiring.delay.min(initial=kind.delay_min))
+    if shortest < kind.delay_min:
+        notes.append(f"delays below {kind.delay_min} tick last {kind.delay_min} on the chip")
+    foreign = [name for name in wiring.models if name not in chip.neuron.models]
+    if chip.neuron.models and foreign:
+        notes.append(f"neuron model {', '.join(foreign)} assumed to run on the chip")
+    return tuple(notes)
+
+
+def place(wiring: Wiring, chip: Chip) -> Mapping:
+    """Map flat synapses; see :func:`map_network`. Raises DoesNotFit without remedies."""
+    _check_delays(wiring, chip)
+    nowhere = np.zeros(wiring.n_neurons, bool)
+    try:
+        return _place(wiring, chip, nowhere)
+    except DoesNotFit as error:
+        if not error.resource.startswith("targets_per_neuron"):
+            raise
+        # A population that starts on a fresh core is more often reached by one address.
+        try:
+            return _place(wiring, chip, _starts_of_populations(wiring))
+        except DoesNotFit:
+            raise error from None
+
+
+def map_network(network: "Network", chip: Chip | str, *, tick: float | None = None) -> Mapping:
+    """Place a network on a chip, neuron by neuron in order, under all walls of the chip.
+
+    Parameters
+    ----------
+    network : Network
+    chip : Chip or str              a chip, its name, or the path of its file
+    tick : float, optional          tick of the chip [ms], default 1 ms; one step for networks
+                                    in steps
+
+    Returns
+    -------
+    Mapping
+
+    Raises
+    ------
+    DoesNotFit
+        A :class:`~neurosim.errors.MappingError` that says which resource of which core, the
+        need and the limit, and remedies that were tried and fit.
+
+    Examples
+    --------
+    >>> import neurosim as ns
+    >>> net = ns.Network()
+    >>> a, b = net.add(ns.SpikeSource(100), "a"), net.add(ns.LIF(50), "b")
+    >>> _ = net.connect(a, b, weight=1.0)
+    >>> map_network(net, "odin")
+    Mapping('odin', 1 core; neurons up to 50 of 256, axons_in up to 100 of 256)
+    """
+    from .remedies import place_or_advise  # the search for remedies places again
+
+    return place_or_advise(wire(network, tick), load_chip(chip))

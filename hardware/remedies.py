@@ -1,0 +1,183 @@
+"""What would fit? Remedies for a network that does not, each tried before it is offered."""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from .chip import Chip
+from .mapping import Mapping, axon_keys, place
+from .refusal import DoesNotFit, Remedy
+from .wiring import Wiring, limit_fan_in, restrict
+
+# Each step of a search maps the network once more: coarse steps for large networks.
+_LARGE = 2_000_000
+_FINE, _COARSE = 64, 4
+_SMALL = 4096
+_SHARES = 2**16
+
+
+def _fits(wiring: Wiring, chip: Chip) -> bool:
+    try:
+        place(wiring, chip)
+    except DoesNotFit:
+        return False
+    return True
+
+
+def _largest(most: int, fits: Callable[[int], bool], steps: int) -> int:
+    """The largest value below ``most`` that was tried and fits; 0 for none.
+
+    Halved until it fits, so that most trials are small; then up to ``steps`` bisections.
+    """
+    bad, good = most, most // 2
+    while good and not fits(good):
+        bad, good = good, good // 2
+    for _ in range(steps if bad > _SMALL else _FINE):
+        if good == 0 or bad - good <= 1:
+            break
+        middle = (good + bad) // 2
+        if fits(middle):
+            good = middle
+        else:
+            bad = middle
+    return good
+
+
+def _steps(wiring: Wiring) -> int:
+    return _COARSE if wiring.nnz > _LARGE else _FINE
+
+
+def _size(wiring: Wiring, chip: Chip, name: str) -> Remedy | None:
+    most = wiring.sizes[name]
+    fits = lambda n: _fits(restrict(wiring, wiring.sizes | {name: n}), chip)  # noqa: E731
+    value = _largest(most, fits, _steps(wiring))
+    if value == 0:
+        return None
+    text = f"at most {value} neurons in {name!r} (now {most})"
+    return Remedy(kind="size", owner=name, value=value, text=text)
+
+
+def _scaled(sizes: dict[str, int], share: float) -> dict[str, int]:
+    return {name: max(1, math.floor(n * share)) if n else 0 for name, n in sizes.items()}
+
+
+def _scale(wiring: Wiring, chip: Chip) -> Remedy | None:
+    fits = lambda k: _fits(restrict(wiring, _scaled(wiring.sizes, k / _SHARES)), chip)  # noqa: E731
+    value = _largest(_SHARES, fits, _steps(wiring)) / _SHARES
+    if value == 0:
+        return None
+    value = math.floor(value * 1e5) / 1e5
+    if value == 0 or not fits(value * _SHARES):
+        return None
+    text = f"every population scaled by {value:g} or less"
+    return Remedy(kind="scale", owner="", value=value, text=text)
+
+
+def _fan_in(wiring: Wiring, chip: Chip, error: DoesNotFit) -> Remedy | None:
+    axons, _ = axon_keys(wiring, chip)
+    if not _fits(limit_fan_in(wiring, axons, error.limit), chip):
+        return None
+    text = f"at most {error.limit} distinct inputs per neuron"
+    return Remedy(kind="fan_in", owner="", value=error.limit, text=text)
+
+
+def _tick(wiring: Wiring, chip: Chip, error: DoesNotFit) -> Remedy | None:
+    """A coarser tick shortens delays in ticks. Tried on the ticks already rounded."""
+    if wiring.time == "steps" or error.limit == 0:
+        return None
+    # One tick more than needed covers the rounding of the longest delay, and the tick itself
+    # is rounded up to three digits.
+    tick = wiring.tick * (error.need + 1) / error.limit
+    digits = 2 - math.floor(math.log10(tick))
+    tick = math.ceil(tick * 10**digits) / 10**digits
+    coarse = np.floor(wiring.delay * (wiring.tick / tick) + 0.5).astype(np.int32)
+    if not _fits(replace(wiring, delay=coarse, tick=tick), chip):
+        return None
+    return Remedy(kind="tick", owner="", value=tick, text=f"a tick of {tick:g} ms or more")
+
+
+def _candidates(wiring: Wiring, error: DoesNotFit) -> list[str]:
+    """Populations whose size may be the trouble, the largest first."""
+    if error.resource.startswith("targets_per_neuron") or error.resource == "axons_out":
+        names = {post for pre, post in wiring.ends.values() if pre == error.population}
+    elif error.population:
+        names = {pre for pre, post in wiring.ends.values() if post == error.population}
+    else:
+        names = set(wiring.sizes if error.resource == "axons_in" else wiring.placed)
+    ordered = sorted(names, key=lambda name: (-wiring.sizes[name], name))
+    return [name for name in ordered if wiring.sizes[name] > 1][:3]
+
+
+def _adjusted(wiring: Wiring, chip: Chip) -> tuple[Wiring, list[Remedy]]:
+    """The network with delays that the chip has, and what was changed for that."""
+    parts: list[Remedy] = []
+    most, delay = chip.synapse.delay_max, wiring.delay
+    if most is not None and delay.max(initial=0) > most:
+        delay = np.minimum(delay, most)
+        text = f"delays up to {most} ticks"
+        parts.append(Remedy(kind="delay", owner="", value=most, text=text))
+    if chip.topology.multicast == "single_target" and delay.size:
+        least = np.full(wiring.n_total, delay.max(), delay.dtype)
+        np.minimum.at(least, wiring.pre, delay)
+        if (least[wiring.pre] != delay).any():
+            delay = least[wiring.pre]
+            text = "one delay per source neuron"
+            parts.append(Remedy(kind="one_delay", owner="", value=1, text=text))
+    return replace(wiring, delay=delay), parts
+
+
+def _by_size(wiring: Wiring, chip: Chip, error: DoesNotFit) -> list[Remedy]:
+    """Smaller populations, or all of them scaled where no single one helps."""
+    found = [_size(wiring, chip, name) for name in _candidates(wiring, error)]
+    remedies = [remedy for remedy in found if remedy is not None]
+    if not remedies and (scale := _scale(wiring, chip)) is not None:
+        remedies.append(scale)
+    return remedies
+
+
+def _together(parts: list[Remedy]) -> Remedy:
+    text = " and ".join(part.text for part in parts)
+    return Remedy(kind="all", owner="", value=len(parts), text=text, parts=tuple(parts))
+
+
+def _search(error: DoesNotFit, wiring: Wiring, chip: Chip) -> list[Remedy]:
+    adjusted, parts = _adjusted(wiring, chip)
+    if parts and _fits(adjusted, chip):
+        remedies = [parts[0] if len(parts) == 1 else _together(parts)]
+        tick = _tick(wiring, chip, error) if error.resource == "delay ticks" else None
+        return remedies + ([] if tick is None else [tick])
+    found: list[Remedy] = []
+    if error.resource == "axons_in" and (few := _fan_in(wiring, chip, error)) is not None:
+        found.append(few)
+    if not parts:
+        return found + _by_size(wiring, chip, error)
+    # Other delays alone are not enough: with them, what else does it take?
+    try:
+        place(adjusted, chip)
+    except DoesNotFit as other:
+        return found + [_together([*parts, more]) for more in _by_size(adjusted, chip, other)]
+    return found
+
+
+def with_remedies(error: DoesNotFit, wiring: Wiring, chip: Chip) -> DoesNotFit:
+    """The same error with the remedies found for it."""
+    return DoesNotFit(
+        chip=error.chip,
+        core=error.core,
+        resource=error.resource,
+        need=error.need,
+        limit=error.limit,
+        where=error.where,
+        population=error.population,
+        remedies=tuple(_search(error, wiring, chip)),
+    )
+
+
+def place_or_advise(wiring: Wiring, chip: Chip) -> Mapping:
+    """Place the network, or raise DoesNotFit with remedies that were tried."""
+    try:
+        return place(wiring, chip)
+    except DoesNotFit as error:
+        raise with_remedies(error, wiring, chip) from None

@@ -1,0 +1,160 @@
+"""Does the model of a chip reproduce what was measured on it? Published rows, run again.
+
+A row of a chip file names a workload, what was measured, and whether the constants were
+fitted to it (*calibrated*) or not (*predicted*). A piece of the workload is simulated,
+mapped and counted; the counts, scaled to the published size, are priced.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from neurosim.engine import simulate
+from neurosim.units import format_quantity
+
+from .census import census
+from .chip import Chip, Validation
+from .counts import Census
+from .energy import Estimate, price
+from .load import list_chips, load_chip
+from .mapping import map_network
+from .workloads import BUILDERS, Piece
+
+_UNITS = {"power": "W", "dynamic_energy": "J"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ValidationRow:
+    """One published measurement beside what the model says; SI units."""
+
+    chip: str
+    id: str
+    label: str
+    quantity: str
+    model: float
+    measured: float
+    tolerance: float
+    how: str
+    source: str
+
+    @property
+    def error(self) -> float:
+        """Relative: model over measured, less one."""
+        return self.model / self.measured - 1.0
+
+    @property
+    def ok(self) -> bool:
+        """Within the tolerance of the row."""
+        return abs(self.error) <= self.tolerance
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationTable:
+    """Rows of :func:`validate`; ``print`` shows them."""
+
+    rows: tuple[ValidationRow, ...]
+
+    def __str__(self) -> str:
+        head = ["chip", "workload", "label", "model", "measured", "error", "within", "how"]
+        grid = [head]
+        for row in self.rows:
+            unit = _UNITS[row.quantity]
+            numbers = [format_quantity(value, unit) for value in (row.model, row.measured)]
+            error = [f"{100 * row.error:+.2f} %", f"{100 * row.tolerance:g} %"]
+            grid.append([row.chip, row.id, row.label, *numbers, *error, row.how])
+        widths = [max(len(line[k]) for line in grid) for k in range(len(head))]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True))
+            for line in grid
+        ]
+        lines.insert(1, "  ".join("-" * width for width in widths))
+        return "\n".join(line.rstrip() for line in lines)
+
+    __repr__ = __str__
+
+
+def _counted(parameters: dict[str, float]) -> Census:
+    """A census of published counts, without a network."""
+    none = np.zeros(0, np.int64)
+    zeros = dict.fromkeys(("source_spikes", "messages", "external", "hops_x", "hops_y"), 0)
+    names = ("neurons", "spikes", "synops", "active", "idle", "axons_in", "axons_out")
+    return Census(
+        n_steps=0,
+        tick_s=None,
+        n_inferences=1,
+        n_cores=0,
+        n_chips=1,
+        spikes=0,
+        synops=int(parameters["synops"]),
+        active=int(parameters["neuron_active"]),
+        idle=int(parameters["neuron_idle"]),
+        intra_tile=0,
+        chip_crossings=0,
+        cores=dict.fromkeys(names, none),
+        populations={},
+        projections={},
+        steps=None,
+        recurrent=False,
+        **zeros,
+    )
+
+
+def _scaled(counts: Census, scale: float, chip: Chip) -> Census:
+    """The census of ``scale`` such pieces side by side, for the same number of steps."""
+    names = ("n_cores", "spikes", "source_spikes", "synops", "active", "idle", "messages")
+    names += ("external", "hops_x", "hops_y", "intra_tile", "chip_crossings")
+    grown = {name: round(getattr(counts, name) * scale) for name in names}
+    n_chips = max(1, -(-grown["n_cores"] // chip.core.count))
+    return replace(counts, steps=None, n_chips=n_chips, **grown)
+
+
+def _simulated(piece: Piece, chip: Chip) -> Census:
+    result = simulate(piece.network, piece.duration, dt=piece.dt, progress=False)
+    mapping = map_network(piece.network, chip, tick=piece.tick)
+    counts = census(piece.network, mapping, result.spikes, duration=result.duration)
+    return _scaled(counts, piece.scale, chip)
+
+
+def _quantity(estimate: Estimate, quantity: str) -> float:
+    if quantity == "power":
+        return float(estimate.power_w or 0.0)
+    return sum(term.energy_j for term in estimate.terms if term.category != "static")
+
+
+def _row(chip: Chip, row: Validation, seed: int) -> ValidationRow:
+    operated = chip
+    if "clock" in row.parameters:
+        operated = replace(chip, time=replace(chip.time, clock_hz=row.parameters["clock"]))
+    if row.workload == "counts":
+        estimate = price(_counted(dict(row.parameters)), operated)
+        how = "published counts"
+    else:
+        piece = BUILDERS[row.workload](row.parameters, seed)
+        estimate = price(_simulated(piece, operated), operated, realtime=True)
+        how = "simulated, mapped" + (f", x {piece.scale:g}" if piece.scale != 1 else "")
+    return ValidationRow(
+        chip=chip.name,
+        id=row.id,
+        label=row.label,
+        quantity=row.quantity,
+        model=_quantity(estimate, row.quantity),
+        measured=row.measured,
+        tolerance=row.tolerance,
+        how=how,
+        source=str(row.source),
+    )
+
+
+def validate(*chips: Chip | str, seed: int = 0) -> ValidationTable:
+    """Run the validation rows of chips; all shipped chips if none is named.
+
+    Examples
+    --------
+    >>> for row in validate("loihi").rows:
+    ...     print(row.label, row.ok, f"{1e3 * row.model:.2f} mJ, {100 * row.error:+.1f} %")
+    predicted True 1.52 mJ, +14.5 %
+    """
+    named = [load_chip(chip) for chip in (chips or list_chips())]
+    return ValidationTable(
+        tuple(_row(chip, row, seed) for chip in named for row in chip.validations)
+    )

@@ -1,0 +1,204 @@
+"""Claims about comparisons: rows for all chips, refusals explained, files whole or not there."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from small_chip import write_chip
+
+import neurosim as ns
+import neurosim.hardware as hw
+from neurosim.errors import ParameterError
+
+
+def simulated(n_in=40, n_hid=30, duration=50.0, seed=0):
+    net = ns.Network(seed=seed)
+    inp = net.add(ns.PoissonSource(n_in, rate=100.0), "in")
+    hid, out = net.add(ns.LIF(n_hid), "hid"), net.add(ns.LIF(5), "out")
+    net.connect(inp, hid, weight=0.2, delay=1.0)
+    net.connect(hid, out, weight=0.2, delay=1.0)
+    return ns.simulate(net, duration, progress=False)
+
+
+@pytest.fixture(scope="module")
+def result():
+    return simulated()
+
+
+@pytest.fixture(scope="module")
+def table(result):
+    return ns.compare(result, chips=["loihi", "truenorth", "odin"])
+
+
+def test_baselines_stand_beside_the_chips_asked_for(table):
+    names = [row.chip for row in table.rows]
+    assert names == ["loihi", "truenorth", "odin", "snn-45nm-ac", "ann-45nm-mac"]
+    assert [row.kind for row in table.rows] == ["chip"] * 3 + ["baseline"] * 2
+
+
+def test_all_rows_count_the_same_run(table, result):
+    assert {row.n_spikes for row in table.rows} == {
+        int(result.counts["hid"].sum() + result.counts["out"].sum())
+    }
+    assert {row.n_synops for row in table.rows} == {sum(result.synaptic_events.values())} or (
+        # The engine may count arrivals that lie beyond the end of the run.
+        table.rows[0].n_synops <= sum(result.synaptic_events.values())
+    )
+
+
+def test_the_printed_table_says_that_it_is_an_estimate_with_band_tier_and_gaps(table):
+    text = str(table)
+    assert "Estimates by model, not measurements of the chips" in text
+    for row in table.rows:
+        assert row.chip in text
+    assert " .. " in text
+    assert "loihi: without a price: energy.spike_out" in text
+    assert max(map(len, text.splitlines()[:8])) < 160
+
+
+def test_a_network_that_does_not_fit_has_a_row_with_limit_need_and_what_fits():
+    table = ns.compare(simulated(n_in=300), chips=["odin", "loihi"])
+    row = table.row("odin")
+    assert not row.fits
+    assert row.energy_j is None
+    assert "core 0 needs 330 axons_in, limit 256" in row.reason
+    assert "at most 226 neurons in 'in' (now 300)" in row.reason
+    assert "fits on loihi as it is" in row.reason
+    assert row.reason in str(table)
+    assert "does not fit" in table.explain("odin")
+    assert ns.compare(simulated(n_in=226), chips=["odin"]).row("odin").fits
+
+
+def test_several_results_are_inferences_of_one_network(result):
+    net = result.network
+    sim = ns.Simulator(net)
+    results = []
+    for _ in range(3):
+        results.append(sim.run(50.0, progress=False))
+        sim.reset()
+    table = ns.compare(results, chips=["loihi"])
+    row = table.row("loihi")
+    assert row.n_inferences == 3
+    assert row.n_steps == 150
+    assert row.n_spikes == sum(
+        int(one.counts["hid"].sum() + one.counts["out"].sum()) for one in results
+    )
+    assert row.per_inference_j.nominal == pytest.approx(row.energy_j.nominal / 3)
+    assert "per inference" in str(table)
+    dense = table.row("ann-45nm-mac")
+    assert dense.per_inference_j.nominal == pytest.approx((40 * 30 + 30 * 5) * 4.6e-12)
+
+
+def test_a_run_cut_in_pieces_can_be_priced_by_its_pieces(result):
+    sim = ns.Simulator(result.network)
+    pieces = [sim.run(25.0, progress=False), sim.run(25.0, progress=False)]
+    assert pieces[1].t_start == 25.0
+    row = ns.compare(pieces, chips=["loihi"], n_inferences=1).row("loihi")
+    whole = ns.compare(result, chips=["loihi"]).row("loihi")
+    assert (row.n_spikes, row.n_steps) == (whole.n_spikes, whole.n_steps)
+
+
+def test_a_users_chip_file_stands_beside_the_shipped_ones(tmp_path):
+    roomy = ("axons_in = 12, axons_out = 16, synapse_words = 24", "axons_in = 4000")
+    rule = ('cost_rules = { synapse_words = { rule = "loihi_synlist" } }\n', "")
+    path = write_chip(tmp_path, roomy, rule, ("neurons = 4,", "neurons = 64,"))
+    table = ns.compare(simulated(), chips=[str(path), "loihi"])
+    assert table.row("small").fits
+    assert "Tests, Table 1" in table.explain("small")
+
+
+def test_explain_names_constant_source_basis_and_scope(table):
+    text = table.explain("loihi")
+    for part in ("23.6 pJ", "Davies 2018, Table 2", "incremental", "simulated", "not a meas"):
+        assert part in text
+    assert "26 pJ" in table.explain("truenorth")
+
+
+def test_explain_gives_the_share_of_a_population_or_projection(table):
+    counts = table.censuses["loihi"]
+    text = table.explain("loihi", "hid->out")
+    assert f"energy.synop.dense: {counts.projections['hid->out'].synops:,}" in text
+    text = table.explain("loihi", "hid")
+    assert f"energy.neuron_active: {counts.populations['hid'].active:,}" in text
+    with pytest.raises(ParameterError, match="name must be one of hid, out, in, .*got 'hidden'"):
+        table.explain("loihi", "hidden")
+    with pytest.raises(ParameterError, match="not told apart by projection"):
+        table.explain("odin", "hid->out")
+    with pytest.raises(ParameterError, match="chip must be one of loihi.*got 'xylo'"):
+        table.explain("xylo")
+
+
+def test_csv_and_json_hold_the_rows(table, tmp_path):
+    table.to_csv(tmp_path / "energy.csv")
+    with open(tmp_path / "energy.csv", newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [line["chip"] for line in lines] == [row.chip for row in table.rows]
+    for line, row in zip(lines, table.rows, strict=True):
+        assert float(line["energy_j"]) == row.energy_j.nominal
+        assert int(line["synops"]) == row.n_synops
+    document = json.loads(table.to_json(tmp_path / "energy.json"))
+    assert document == json.loads((tmp_path / "energy.json").read_text())
+    assert "not measurements" in document["what"]
+    assert document["rows"][0]["energy_j"]["nominal"] == table.rows[0].energy_j.nominal
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["energy.csv", "energy.json"]
+
+
+def test_an_unwritable_place_is_one_sentence_and_leaves_nothing(table, tmp_path):
+    with pytest.raises(ParameterError, match="cannot be written .*give a path in a folder"):
+        table.to_csv(tmp_path / "none" / "energy.csv")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ParameterError, match="cannot be written"):
+        table.to_json(tmp_path / "folder")
+    assert [p.name for p in tmp_path.iterdir()] == ["folder"]
+
+
+def test_spikes_that_were_not_recorded_are_asked_for(result):
+    bare = ns.simulate(result.network, 10.0, record={}, progress=False)
+    with pytest.raises(ParameterError, match="has no population 'hid'; record the spikes"):
+        ns.compare(bare, chips=["loihi"])
+
+
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda r: ns.compare([], chips=["loihi"]), "at least one Result"),
+        (lambda r: ns.compare(7, chips=["loihi"]), "must be a Result of simulate.*got int"),
+        (lambda r: ns.compare([r, simulated(seed=9)], chips=["loihi"]), "of one network"),
+        (lambda r: ns.compare(r, chips=["loihee"]), "did you mean 'loihi'"),
+        (lambda r: ns.compare(r, n_inferences=0), "n_inferences must be >= 1"),
+        (lambda r: ns.compare(r, tick=-1.0), "hardware.tick must be > 0 ms"),
+    ],
+)
+def test_bad_arguments_are_refused_by_name(call, match, result):
+    with pytest.raises(ParameterError, match=match):
+        call(result)
+
+
+def test_two_different_chips_of_one_name_are_refused(result, tmp_path):
+    path = write_chip(tmp_path, ('name = "small"', 'name = "loihi"'))
+    with pytest.raises(ParameterError, match="two chips named 'loihi'.*rename one"):
+        ns.compare(result, chips=["loihi", path])
+
+
+def test_a_finer_tick_means_more_steps_and_the_same_synaptic_operations(result):
+    coarse = ns.compare(result, chips=["loihi"]).row("loihi")
+    fine = ns.compare(result, chips=["loihi"], tick=0.1).row("loihi")
+    assert (coarse.n_steps, fine.n_steps) == (50, 500)
+    assert fine.n_spikes == coarse.n_spikes
+    assert fine.energy_j.nominal > coarse.energy_j.nominal
+
+
+def test_silent_runs_have_rows():
+    net = ns.Network(time="steps")
+    net.connect(net.add(ns.SpikeSource(3), "a"), net.add(ns.IF(2), "b"), weight=1.0)
+    table = ns.compare(ns.simulate(net, 5, progress=False))
+    assert {row.fits for row in table.rows} == {True}
+    assert {row.n_synops for row in table.rows} == {0}
+    assert all(row.per_synop_j is None for row in table.rows)
+    assert np.isfinite([row.energy_j.nominal for row in table.rows]).all()
+    assert str(table)
+
+
+def test_list_chips_are_the_default(result):
+    assert {row.chip for row in ns.compare(result).rows} == set(hw.list_chips())
