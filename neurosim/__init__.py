@@ -50,9 +50,14 @@ from .network import expand as expand  # noqa: E402
 
 # Loaded on first use, so that `import neurosim` stays as light as its engine.
 _LAZY_MODULES = (
-    "clouds", "convert", "datasets", "encoders", "events", "hardware", "plot", "report",
+    "clouds", "conversion", "datasets", "encoders", "events", "hardware", "plot", "report",
 )  # fmt: skip
-_LAZY_NAMES = {"compare": "hardware", "evaluate": "convert"}
+_LAZY_NAMES = {
+    "compare": "hardware",
+    "convert": "conversion",
+    "evaluate": "conversion",
+    "read_network": "netfile",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,0 +1,253 @@
+"""What can be done from a shell? The ``neurosim`` command.
+
+Exit codes: 0 it worked; 1 it was interrupted or has a bug; 2 the input is at fault, with one
+sentence on stderr that says what to change.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ..errors import NeurosimError
+
+
+class Refused(click.ClickException):
+    """An error of the input: shown as one sentence, exit code 2."""
+
+    exit_code = 2
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"neurosim: {self.message}", err=True)
+
+
+class Commands(click.Group):
+    """A group whose commands turn neurosim's own errors into sentences."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except NeurosimError as error:
+            raise Refused(str(error)) from error
+
+
+def _version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from .. import __version__
+
+        click.echo(f"neurosim {__version__}")
+        ctx.exit()
+
+
+def _example(text: str) -> str:
+    """Help text of examples; click keeps line breaks after the mark."""
+    return "\b\nExamples:\n" + "\n".join(f"  {line}" for line in text.strip().splitlines())
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object only.")
+seed_option = click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=None,
+    help="Seed of all random choices.",
+)
+threads_option = click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    default=1,
+    show_default=True,
+    help="Threads of the simulation.",
+)
+
+
+def answer(data: dict[str, Any], text: str, json_wanted: bool) -> None:
+    """Print ``data`` as one JSON object, or ``text`` for people."""
+    click.echo(json.dumps(data, indent=2, allow_nan=False) if json_wanted else text)
+
+
+def lines(data: dict[str, Any], indent: str = "") -> str:
+    """Lay out a nested dict as aligned lines."""
+    width = max((len(str(key)) for key in data), default=0)
+    out = []
+    for key, value in data.items():
+        if isinstance(value, dict) and value:
+            out += [f"{indent}{key}:", lines(value, indent + "  ")]
+        else:
+            shown = "-" if value is None or value == {} or value == [] else value
+            out.append(f"{indent}{str(key).ljust(width)}  {shown}")
+    return "\n".join(out)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_version,
+    help="Print the version.",
+)
+def cli() -> None:
+    """Spiking networks: from sensor events to energy on neuromorphic chips."""
+
+
+@cli.command(epilog=_example("neurosim demo\nneurosim demo --events recording.es --out out"))
+@click.option(
+    "--events",
+    type=click.Path(path_type=Path),
+    help="A recording (.bin of N-MNIST, .es) to run in place of the held-out digits.",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path("demo-out"),
+    show_default=True,
+    help="Folder for results.",
+)
+@seed_option
+@threads_option
+@as_json
+def demo(events: Path | None, out: Path, seed: int | None, threads: int, as_json: bool) -> None:
+    """Digits through an event camera and a spiking network, to energy on chips.
+
+    Trains an ANN on event counts of scikit-learn's digit scans, converts it, evaluates
+    it on held-out scans that it sees only as events, and prices every spike on the chips.
+    Writes summary.json, spikes.h5, energy.csv, raster.png, energy.png and report.html.
+
+    With --events any recording goes through the same network: spike counts and energy
+    only, no class is claimed.
+    """
+    from .demo import run_demo, summary_text
+
+    progress = False if as_json else "auto"
+    summary = run_demo(
+        out, events=events, seed=0 if seed is None else seed, threads=threads, progress=progress
+    )
+    answer(summary, summary_text(summary), as_json)
+
+
+@cli.command(
+    epilog=_example("neurosim run net.toml --t 1000\nneurosim run net.toml --t 500 --json")
+)
+@click.argument("network", type=click.Path(path_type=Path), metavar="NETWORK.toml")
+@click.option("--t", "duration", type=float, required=True, help="Duration in ms (or steps).")
+@click.option("--dt", type=float, default=0.1, show_default=True, help="Grid step in ms.")
+@seed_option
+@threads_option
+@click.option("--out", type=click.Path(path_type=Path), help="Folder for results.")
+@as_json
+def run(
+    network: Path,
+    duration: float,
+    dt: float,
+    seed: int | None,
+    threads: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Simulate a network written in a TOML file.
+
+    The layout of the file is in docs/cli.md and in the module neurosim.netfile. With --out
+    a folder gets summary.json, spikes.h5 and raster.png.
+    """
+    from .run import run_file
+
+    summary, text = run_file(
+        network,
+        duration=duration,
+        dt=dt,
+        seed=seed,
+        threads=threads,
+        out=out,
+        progress=False if as_json else "auto",
+    )
+    answer(summary, text, as_json)
+
+
+@cli.group(cls=Commands)
+def chips() -> None:
+    """Chips that networks can be mapped on and priced for."""
+
+
+@chips.command("list", epilog=_example("neurosim chips list"))
+@as_json
+def chips_list(as_json: bool) -> None:
+    """List the chips that come with neurosim."""
+    from .chips import chip_rows
+
+    rows = chip_rows()
+    width = max(len(row["name"]) for row in rows)
+    text = "\n".join(f"{row['name'].ljust(width)}  {row['title']}" for row in rows)
+    answer({"chips": rows}, text, as_json)
+
+
+@chips.command("show", epilog=_example("neurosim chips show loihi\nneurosim chips show mine.toml"))
+@click.argument("chip", metavar="NAME|FILE.toml")
+@as_json
+def chips_show(chip: str, as_json: bool) -> None:
+    """Show every constant of a chip with its band, scope, basis and source."""
+    from .chips import chip_details, chip_text
+
+    details = chip_details(chip)
+    answer(details, chip_text(details), as_json)
+
+
+@chips.command("check", epilog=_example("neurosim chips check mine.toml"))
+@click.argument("file", metavar="FILE.toml", type=click.Path(path_type=Path))
+@as_json
+def chips_check(file: Path, as_json: bool) -> None:
+    """Validate a chip file; every problem is listed, exit code 2 if there is any."""
+    from .chips import check_file
+
+    answer(check_file(file), f"{file}: a valid chip file", as_json)
+
+
+@cli.group(cls=Commands)
+def events() -> None:
+    """Event-camera recordings."""
+
+
+@events.command("info", epilog=_example("neurosim events info recording.es"))
+@click.argument("file", type=click.Path(path_type=Path))
+@as_json
+def events_info(file: Path, as_json: bool) -> None:
+    """Say what a recording holds: sensor, events, polarities, time span, rate."""
+    from .files import describe_events
+
+    data = describe_events(file)
+    answer(data, lines(data), as_json)
+
+
+@cli.group(cls=Commands)
+def cloud() -> None:
+    """Point clouds."""
+
+
+@cloud.command("info", epilog=_example("neurosim cloud info scan.ply"))
+@click.argument("file", type=click.Path(path_type=Path))
+@as_json
+def cloud_info(file: Path, as_json: bool) -> None:
+    """Say what a point cloud holds: points, extent, intensity."""
+    from .files import describe_cloud
+
+    data = describe_cloud(file)
+    answer(data, lines(data), as_json)
+
+
+@cli.command(epilog=_example("neurosim doctor\nneurosim doctor --json"))
+@as_json
+def doctor(as_json: bool) -> None:
+    """Print versions, processor, threads, caches and extras, for bug reports."""
+    from .doctor import examine
+
+    found = examine()
+    answer(found, lines(found), as_json)
+    if found["problems"]:
+        sys.exit(2)
+
+
+def main() -> None:
+    """Entry point of the ``neurosim`` command."""
+    cli(prog_name="neurosim")

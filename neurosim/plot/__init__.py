@@ -1,0 +1,9 @@
+"""Pictures of results: every function draws on ``ax`` and returns the Axes."""
+
+from .energy import energy as energy
+from .figure import png as png
+from .figure import save as save
+from .frame import frame as frame
+from .raster import raster as raster
+from .rates import rates as rates
+from .traces import traces as traces

@@ -1,0 +1,9 @@
+"""Results as files: a self-contained HTML page, and folders that appear whole."""
+
+from .html import Picture as Picture
+from .html import Preformatted as Preformatted
+from .html import Section as Section
+from .html import Table as Table
+from .html import write_report as write_report
+from .outfolder import output_folder as output_folder
+from .outfolder import write_whole as write_whole

@@ -1,0 +1,406 @@
+"""Conversion: the closed-form rate identity, accuracy near the ANN's, and refusals."""
+
+import warnings
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from neurosim._jit import JIT
+from neurosim.conversion import NothingConverted, convert, evaluate
+from neurosim.conversion.graph import Dense, LayerGraph, fold_linear
+from neurosim.conversion.inputs import EventInput, RateInput
+from neurosim.conversion.rates import quantised, spike_counts
+from neurosim.conversion.threshold import choose_thresholds, normalise
+from neurosim.engine import simulate
+from neurosim.errors import ParameterError
+
+
+def mlp(weights, biases, *, activation="relu", classes=(0, 1), read_out="softmax"):
+    """A fitted scikit-learn MLP in all that a reader sees of it."""
+    model = SimpleNamespace(
+        activation=activation,
+        hidden_layer_sizes=tuple(np.shape(w)[1] for w in weights[:-1]),
+        predict=None,
+        coefs_=[np.asarray(w, float) for w in weights],
+        intercepts_=[np.asarray(b, float) for b in biases],
+        out_activation_=read_out,
+        n_outputs_=np.shape(weights[-1])[1],
+    )
+    if classes is not None:
+        model.classes_ = np.array(classes)
+    return model
+
+
+def random_mlp(rng, sizes=(6, 8, 5, 3), **options):
+    pairs = list(zip(sizes, sizes[1:], strict=False))
+    weights = [rng.normal(0, 1 / np.sqrt(a), (a, b)) for a, b in pairs]
+    biases = [rng.normal(0, 0.2, b) for _, b in pairs]
+    return mlp(weights, biases, **{"classes": range(sizes[-1]), **options})
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """A small ANN trained on scikit-learn's digits, its training data and a test set."""
+    datasets = pytest.importorskip("sklearn.datasets")
+    from sklearn.neural_network import MLPClassifier
+
+    x, y = datasets.load_digits(return_X_y=True)
+    x = x / 16
+    order = np.random.default_rng(0).permutation(len(x))
+    train, test = order[:1347], order[1347:]
+    ann = MLPClassifier((64,), alpha=1e-3, max_iter=60, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it need not converge
+        ann.fit(x[train], y[train])
+    return ann, x[train], x[test], y[test]
+
+
+# ------------------------------------------------------------------ the arithmetic
+
+
+def test_rate_identity_holds_exactly_in_every_layer():
+    """count = W count_before + T b - (v(T) - v(0)): all error is the residual potential."""
+    rng = np.random.default_rng(1)
+    x = rng.uniform(0, 1, (40, 6))
+    snn = convert(random_mlp(rng), x, steps=50)
+    result = simulate(
+        snn.network,
+        snn.duration,
+        inputs={"input": snn.encode(x[0])},
+        record={"hidden1": ["v"], "hidden2": ["v"]},
+        dtype="float64",
+        progress=False,
+    )
+    before = result.counts["input"]
+    for name, projection in zip(["hidden1", "hidden2"], snn.network.projections, strict=False):
+        weight = snn.network.projections[projection].rule.matrix.toarray()
+        bias = snn.network.populations[name].neurons.params["i_ext"]
+        v = result.traces[name]["v"].values[-1]
+        count = result.counts[name]
+        assert count.sum() > 0
+        np.testing.assert_allclose(count, before @ weight + snn.steps * bias - (v - 0.5), atol=1e-9)
+        before = count
+
+
+def test_engine_and_plain_numpy_give_the_same_counts_and_outputs():
+    rng = np.random.default_rng(2)
+    x = rng.uniform(-1, 1, (20, 6))
+    model = random_mlp(rng)
+    snn = convert(model, x, steps=40)
+    layers = layers_of(snn)
+    spikes = np.stack([np.diff(snn.input.counts(sample), axis=0) for sample in x], axis=1)
+    counts, total = spike_counts(layers, spikes.astype(float))
+    score = evaluate(snn, x, np.zeros(len(x)), dtype="float64", progress=False)
+    for k, name in enumerate(["hidden1", "hidden2"]):
+        engine = np.array([result.counts[name] for result in score.results])
+        np.testing.assert_array_equal(engine, counts[k])
+    np.testing.assert_allclose(score.outputs, total / snn.steps, atol=1e-9)
+
+
+def layers_of(snn):
+    """The normalised layers, read back from the network that was built."""
+    layers = []
+    for projection in snn.network.projections.values():
+        bias = projection.post.neurons.params["i_ext"]
+        weight = projection.rule.matrix.toarray()
+        layers.append(Dense(projection.post.name, weight, bias, "relu"))
+    return tuple(layers)
+
+
+def test_one_layer_with_constant_drive_quantises_like_the_closed_form():
+    """With v(0) = 1/2 and constant drive a the count is floor(a T + 1/2), clipped."""
+    drive = np.linspace(-0.5, 1.5, 97)
+    layers = (
+        Dense("hidden1", np.zeros((1, 97)), drive, "relu"),
+        Dense("output", np.eye(97), np.zeros(97), "identity"),
+    )
+    steps = 16
+    counts, total = spike_counts(layers, np.zeros((steps, 1, 1)))
+    np.testing.assert_array_equal(counts[0][0] / steps, quantised(drive, steps))
+    np.testing.assert_array_equal(total[0], counts[0][0])
+
+
+@pytest.mark.parametrize("input_unit", [1.0, 3.5])
+def test_normalised_layers_compute_the_same_function_rescaled(input_unit):
+    rng = np.random.default_rng(3)
+    x = rng.uniform(0, input_unit, (30, 6))
+    graph = graph_of(random_mlp(rng))
+    thresholds = choose_thresholds(graph, x, method="max", percentile=99.9)
+    layers = normalise(graph, thresholds, input_unit)
+    activation = x / input_unit
+    for layer, theta, exact in zip(layers, (*thresholds, 1.0), graph.activations(x), strict=True):
+        activation = layer(activation)
+        np.testing.assert_allclose(activation * theta, exact, atol=1e-12)
+
+
+def graph_of(model):
+    from neurosim.conversion.sklearn_mlp import read_sklearn
+
+    return read_sklearn(model)
+
+
+def test_linear_layers_fold_without_changing_the_function():
+    rng = np.random.default_rng(4)
+    layers = (
+        Dense("a", rng.normal(size=(4, 5)), rng.normal(size=5), "identity"),
+        Dense("b", rng.normal(size=(5, 6)), rng.normal(size=6), "relu"),
+        Dense("c", rng.normal(size=(6, 3)), rng.normal(size=3), "identity"),
+        Dense("d", rng.normal(size=(3, 2)), rng.normal(size=2), "identity"),
+    )
+    graph = LayerGraph("test", layers, None)
+    folded = fold_linear(graph)
+    x = rng.normal(size=(10, 4))
+    assert [layer.name for layer in folded.layers] == ["b", "d"]
+    np.testing.assert_allclose(folded.activations(x)[-1], graph.activations(x)[-1], atol=1e-12)
+
+
+# ------------------------------------------------------------------ inputs
+
+
+def test_rate_input_spikes_are_evenly_spaced_and_count_the_value():
+    how = RateInput(n=5, steps=32, unit=16.0, signed=False)
+    x = np.array([0.0, 1.0, 4.0, 8.0, 16.0])
+    times, ids = how.encode(x)
+    assert np.bincount(ids, minlength=5).tolist() == [0, 2, 8, 16, 32]
+    assert times.min() >= 1 and times.max() <= 32
+    assert set(np.diff(times[ids == 2])) == {4.0}
+
+
+def test_rate_input_has_a_second_source_for_negative_values_and_clips_large_ones():
+    how = RateInput(n=2, steps=8, unit=1.0, signed=True)
+    _, ids = how.encode(np.array([-0.5, 3.0]))
+    assert np.bincount(ids, minlength=4).tolist() == [0, 8, 4, 0]
+
+
+def test_event_input_keeps_every_event_inside_the_steps():
+    how = EventInput(n=3, steps=10, window=300.0)
+    times, ids = how.encode((np.array([300.0, 0.0, 29.9, 0.0]), np.array([2, 0, 1, 0])))
+    assert times.tolist() == [1.0, 1.0, 1.0, 10.0]
+    assert sorted(ids[:3].tolist()) == [0, 0, 1] and ids[3] == 2
+
+
+def test_hold_keeps_early_input_that_is_taken_back_from_making_spikes():
+    """+1 early, -1 late: the ANN says 0, and only a held neuron does too."""
+    model = mlp([[[1.0], [-1.0]], [[1.0, -1.0]]], [[0.0], [0.0, 0.0]])
+    calibration = np.array([[30.0, 0.0], [0.0, 30.0]])
+    times = np.arange(0.0, 30.0, 2.0)  # half as many events as calibration had
+    sample = (np.r_[times, 30 + times], np.repeat([0, 1], 15))
+    spikes = {}
+    for hold in (0.0, 0.5):
+        snn = convert(model, calibration, input="events", steps=60, window=60.0, hold=hold)
+        spikes[hold] = evaluate(snn, [sample], [0], progress=False).spikes["hidden1"]
+    assert spikes[0.0] > 10 and spikes[0.5] == 0
+
+
+@pytest.mark.parametrize("hold", [0.0, 0.25, 0.5])
+def test_hold_does_not_change_what_steady_input_says(hold):
+    rng = np.random.default_rng(11)
+    model, x = random_mlp(rng, sizes=(6, 12, 4)), rng.uniform(0, 1, (30, 6))
+    snn = convert(model, x, method="max", steps=400, hold=hold)
+    score = evaluate(snn, x, np.zeros(30), progress=False)
+    exact = snn.graph.activations(x)[-1]
+    assert np.abs(score.outputs - exact).mean() / np.abs(exact).mean() < 0.02
+    assert snn.report.layers[0].clipped == 0.0
+
+
+def test_events_spread_evenly_give_the_same_outputs_as_the_ann_up_to_the_rounding_of_counts():
+    rng = np.random.default_rng(5)
+    counts = rng.integers(0, 20, (30, 6))
+    scale = 1 / 20
+    model = random_mlp(rng, sizes=(6, 12, 4))
+    steps = 400
+    snn = convert(
+        model, counts * scale, input="events", input_scale=scale, steps=steps, window=100.0
+    )
+    samples = []
+    for row in counts:
+        ids = np.repeat(np.arange(6), row)
+        times = np.concatenate([(np.arange(k) + 0.5) * 100.0 / max(k, 1) for k in row])
+        samples.append((times, ids))
+    score = evaluate(snn, samples, np.zeros(30), progress=False)
+    exact = snn.graph.activations(counts * scale)[-1]
+    error = np.abs(score.outputs - exact).mean() / np.abs(exact).mean()
+    assert error < 0.05
+    assert score.spikes["input"] == counts.sum(axis=1).mean()
+
+
+# ------------------------------------------------------------------ accuracy
+
+
+def test_the_package_can_be_called_like_the_function():
+    import neurosim as ns
+
+    rng = np.random.default_rng(9)
+    snn = ns.convert(random_mlp(rng), calibration=rng.uniform(0, 1, (20, 6)), steps=8)
+    assert snn.duration == 9
+
+
+@pytest.mark.skipif(not JIT, reason="450 digits take minutes without the compiler")
+def test_digits_stay_within_half_a_point_of_the_ann_at_32_steps(digits):
+    ann, train, test, labels = digits
+    snn = convert(ann, train, steps=32)
+    score = evaluate(snn, test, labels, progress=False)
+    assert ann.score(test, labels) > 0.95
+    assert abs(score.accuracy - ann.score(test, labels)) <= 0.005
+    assert len(score.results) == len(test)
+    np.testing.assert_array_equal(snn.predict(test[:20]), score.predicted[:20])
+    assert repr(snn) == "Converted(MLPClassifier, 64-64-10, T=32, input as rates)"
+
+
+def test_more_steps_bring_the_outputs_closer(digits):
+    ann, train, test, labels = digits
+    errors = [convert(ann, train, steps=steps).report.output_error for steps in (4, 16, 64)]
+    assert errors[0] > errors[1] > errors[2]
+
+
+def test_regression_reaches_the_anns_values():
+    rng = np.random.default_rng(6)
+    model = random_mlp(rng, sizes=(4, 20, 1), classes=None, read_out="identity")
+    x = rng.uniform(-1, 1, (60, 4))
+    snn = convert(model, x, method="max", steps=500)
+    values = snn.graph.activations(x)[-1][:, 0]
+    score = evaluate(snn, x, values, progress=False)
+    assert score.metric == "r2" and score.score > 0.99
+    with pytest.raises(ParameterError, match="accuracy"):
+        _ = score.accuracy
+
+
+def test_a_single_output_decides_between_two_classes():
+    rng = np.random.default_rng(7)
+    model = random_mlp(rng, sizes=(4, 20, 1), classes=["no", "yes"], read_out="logistic")
+    x = rng.uniform(0, 1, (80, 4))
+    snn = convert(model, x, steps=200)
+    labels = np.where(snn.graph.activations(x)[-1][:, 0] > 0, "yes", "no")
+    assert set(labels) == {"no", "yes"}
+    assert evaluate(snn, x, labels, progress=False).accuracy > 0.95
+
+
+# ------------------------------------------------------------------ report
+
+
+def test_report_counts_clipped_dead_and_saturated_units():
+    weight = np.array([[1.0, 2.0, 0.0]])
+    model = mlp([weight, np.ones((3, 2))], [[0.0, 0.0, -1.0], [0.0, 0.0]])
+    x = np.linspace(0.1, 1.0, 10)[:, np.newaxis]
+    report = convert(model, x, percentile=50.0, steps=64).report
+    layer = report.layers[0]
+    activation = np.maximum(x @ weight + [0.0, 0.0, -1.0], 0)
+    threshold = np.percentile(activation[activation > 0], 50)
+    assert layer.threshold == pytest.approx(threshold)
+    assert layer.clipped == pytest.approx((activation > threshold).mean())
+    assert (layer.dead, layer.saturated) == (1, 2)
+    assert layer.clipping_error > 0.1 > layer.quantisation_error
+
+
+def test_report_prints_a_table_with_a_row_per_layer():
+    rng = np.random.default_rng(8)
+    text = str(convert(random_mlp(rng), rng.uniform(0, 1, (20, 6))).report)
+    assert "unevenness" in text and "hidden1" in text and "hidden2" in text
+    assert len({len(line) for line in text.splitlines()[1:4]}) == 1
+
+
+# ------------------------------------------------------------------ refusals
+
+
+X = np.ones((4, 6))
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (object(), "must be a fitted MLPClassifier or MLPRegressor"),
+        (random_mlp(np.random.default_rng(0), activation="tanh"), "activation='relu'"),
+        (random_mlp(np.random.default_rng(0), read_out="logistic"), "multi-label"),
+        (
+            random_mlp(np.random.default_rng(0), classes=None, read_out="exp"),
+            "read-out .* must be 'identity'",
+        ),
+    ],
+)
+def test_models_that_cannot_be_converted_are_refused_with_a_remedy(model, message):
+    with pytest.raises(ParameterError, match=message):
+        convert(model, X)
+
+
+def test_an_unfitted_model_is_refused():
+    network = pytest.importorskip("sklearn.neural_network")
+    with pytest.raises(ParameterError, match="not fitted yet; call its fit"):
+        convert(network.MLPClassifier(), X)
+
+
+def test_scalers_of_a_pipeline_are_folded_without_changing_the_function():
+    pipeline = pytest.importorskip("sklearn.pipeline")
+    from sklearn import preprocessing
+    from sklearn.neural_network import MLPClassifier
+
+    rng = np.random.default_rng(10)
+    x, y = rng.uniform(-2, 5, (50, 4)), np.arange(50) % 3
+    for scalers in (
+        [preprocessing.StandardScaler()],
+        [preprocessing.StandardScaler(with_std=False), preprocessing.MaxAbsScaler()],
+        [preprocessing.StandardScaler(with_mean=False), preprocessing.MinMaxScaler((-1, 2))],
+    ):
+        model = pipeline.make_pipeline(*scalers, MLPClassifier((6,), max_iter=1))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            model.fit(x, y)
+        outputs = graph_of(model).activations(x)[-1]
+        odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+        expected = odds / odds.sum(axis=1, keepdims=True)
+        np.testing.assert_allclose(model.predict_proba(x), expected, atol=1e-9)
+
+
+def test_a_pipeline_with_other_steps_is_refused_and_names_them():
+    pipeline = pytest.importorskip("sklearn.pipeline")
+    from sklearn.decomposition import PCA
+    from sklearn.neural_network import MLPClassifier
+
+    model = pipeline.make_pipeline(PCA(), MLPClassifier())
+    with pytest.raises(ParameterError, match=r"'pca' \(PCA\).*pipeline\[-1\]"):
+        convert(model, X)
+
+
+def test_a_model_without_relu_converts_to_nothing_and_says_so():
+    rng = np.random.default_rng(0)
+    with pytest.raises(NothingConverted, match="no spiking neuron"):
+        convert(random_mlp(rng, activation="identity"), X)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"calibration": np.ones((4, 5))}, r"shape \(samples, 6\)"),
+        ({"calibration": np.full((4, 6), np.nan)}, "calibration must be finite"),
+        ({"method": "best"}, "method must be one of"),
+        ({"percentile": 0.0}, "percentile must be > 0"),
+        ({"steps": 0}, "steps must be >= 1"),
+        ({"input": "current"}, "input must be one of"),
+        ({"hold": 1.0}, "hold must be >= 0 and < 1"),
+        ({"input": "events", "window": 0.0}, "window must be > 0"),
+        ({"input": "events", "input_scale": -1.0}, "input_scale must be > 0"),
+    ],
+)
+def test_wrong_arguments_are_named(options, message):
+    arguments = {"calibration": X, **options}
+    with pytest.raises(ParameterError, match=message):
+        convert(random_mlp(np.random.default_rng(0)), **arguments)
+
+
+def test_a_silent_layer_is_named():
+    model = mlp([np.ones((6, 3)), np.ones((3, 2))], [[-9.0, -9.0, -9.0], [0.0, 0.0]])
+    with pytest.raises(ParameterError, match="'hidden1' is silent"):
+        convert(model, X)
+
+
+def test_samples_of_another_shape_sign_or_range_are_refused():
+    snn = convert(random_mlp(np.random.default_rng(0)), X)
+    with pytest.raises(ParameterError, match="shape"):
+        snn.encode(np.ones(5))
+    with pytest.raises(ParameterError, match="must be >= 0"):
+        snn.encode(-np.ones(6))
+    with pytest.raises(ParameterError, match="same length"):
+        evaluate(snn, X, [0], progress=False)
+    how = EventInput(n=3, steps=10, window=300.0)
+    with pytest.raises(ParameterError, match="pool the events"):
+        how.encode(([1.0], [3]))
