@@ -57,6 +57,14 @@ class PoissonDrive:
         self.upcoming = np.zeros(self.mean.size)
         _first(self.key, self.mean, self.upcoming, self.drawn)
 
+    def state(self) -> dict[str, np.ndarray]:
+        """What a saved simulation needs to go on."""
+        return {"drawn": self.drawn, "upcoming": self.upcoming}
+
+    def restore(self, saved: dict[str, np.ndarray]) -> None:
+        """Take over a saved state."""
+        self.drawn[:], self.upcoming[:] = saved["drawn"], saved["upcoming"]
+
     def spikes(self, begin: int, end: int, dt: float) -> tuple[np.ndarray, np.ndarray]:
         """(steps counted from ``begin``, ids) of the spikes that round to begin <= s < end."""
         args = (self.key, self.mean, self.upcoming, self.drawn, dt, end)
@@ -80,6 +88,14 @@ class ListDrive:
     def reset(self) -> None:
         """Back to time 0, with the spikes of the description."""
         self.steps, self.ids = self._sorted(*self.own)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What a saved simulation needs to go on."""
+        return {"steps": self.steps, "ids": self.ids}
+
+    def restore(self, saved: dict[str, np.ndarray]) -> None:
+        """Take over a saved state."""
+        self.steps, self.ids = self._sorted(saved["steps"], saved["ids"])
 
     def add(self, times, ids, begin: int) -> None:
         """Add spikes; their times count from step ``begin``."""

@@ -48,6 +48,31 @@ class ClockLoop:
         for arrivals in self.built.arrivals:
             arrivals[:] = 0
 
+    def in_flight(self, p: int) -> tuple[np.ndarray, np.ndarray]:
+        """(steps, ids) of the spikes of population ``p`` that may still arrive somewhere."""
+        return self._spikes(p, 0, self.step - self.built.max_delay, self.built.max_delay)
+
+    def restore(self, step: int, populations: list[dict], drives: dict[int, dict]) -> None:
+        """Take over a saved state; whatever the number of threads that saved it."""
+        self.reset()
+        self.step = step
+        begin, length = step - self.built.max_delay, self.built.max_delay
+        for p, saved in enumerate(populations):
+            built = self.built.populations[p]
+            built.state[...] = saved["state"]
+            built.counts[:] = saved["counts"]
+            n = built.population.n
+            ends = np.array([n * (k + 1) // self.parts for k in range(self.parts)])
+            owner = np.searchsorted(ends, saved["ids"], side="right")
+            if p in self.drives:
+                owner[:] = 0
+            for part, history in enumerate(self._histories[p]):
+                mine = owner == part
+                history.write(0, saved["steps"][mine] - begin, saved["ids"][mine], length)
+                history.starts[length + 1 :] = history.starts[length]
+        for p, saved in drives.items():
+            self.drives[p].restore(saved)
+
     def compile(self) -> None:
         """Compile the kernels, or load them, on no steps at all: it belongs to the build."""
         nobody, probes = np.empty(0, np.int64), np.zeros((0, PROBE_COLUMNS), np.int64)
@@ -65,7 +90,8 @@ class ClockLoop:
         for component in self.built.components:
             if component.members[0] not in self.drives:
                 self._run_component(component, begin, end, probes)
-        spikes = [self._spikes(p, begin, end) for p in range(len(self._histories))]
+        n_steps = end - begin
+        spikes = [self._spikes(p, keep, begin, n_steps) for p in range(len(self._histories))]
         for parts in self._histories:
             for history in parts:
                 history.roll(end - begin, keep)
@@ -135,12 +161,12 @@ class ClockLoop:
             for part in range(self.parts):
                 self._note_address(p, part)
 
-    def _spikes(self, p: int, begin: int, end: int) -> tuple[np.ndarray, np.ndarray]:
-        """(steps, ids) of a population's spikes in the chunk, sorted by both."""
-        parts = [h.read(self.built.max_delay, end - begin) for h in self._histories[p]]
+    def _spikes(self, p: int, place: int, first: int, n_steps: int):
+        """(steps, ids) of a population's spikes, sorted by both; step ``first`` is at ``place``."""
+        parts = [h.read(place, n_steps) for h in self._histories[p]]
         steps = np.concatenate([s for s, _ in parts])
         ids = np.concatenate([i for _, i in parts])
         if len(parts) > 1:
             order = np.argsort(steps, kind="stable")
             steps, ids = steps[order], ids[order]
-        return steps + begin, ids
+        return steps + first, ids

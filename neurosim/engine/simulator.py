@@ -12,6 +12,7 @@ from ..connectivity.delays import to_steps, to_times
 from ..errors import ParameterError, SimulationError
 from ..network import Network
 from .build import Built, BuiltPopulation, build
+from .checkpoint import load_state, save_state
 from .drive import ListDrive, drives
 from .loop import CHUNK, ClockLoop
 from .progress import Progress
@@ -96,6 +97,46 @@ class Simulator:
         self.loop.reset()
         self._whole = True
 
+    def save(self, path: str | Path) -> Path:
+        """Write the state to an HDF5 file, from which :meth:`load` goes on bit for bit.
+
+        Spikes in flight and generators are included, what was recorded is not. The file
+        appears whole or not at all.
+        """
+        self._check_whole()
+        return save_state(self.loop, path)
+
+    def load(self, path: str | Path) -> None:
+        """Go on from a state saved by a simulation of the same network, dt and dtype.
+
+        Raises
+        ------
+        FormatError
+            The file is no checkpoint, is damaged, or belongs to another network.
+
+        Examples
+        --------
+        >>> import tempfile, neurosim as ns
+        >>> net = ns.Network(seed=1)
+        >>> noise = net.add(ns.PoissonSource(5, rate=50.0), "noise")
+        >>> first, second = ns.Simulator(net), ns.Simulator(net)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     _ = first.run(100.0)
+        ...     second.load(first.save(f"{folder}/state.h5"))
+        >>> a, b = first.run(100.0).spikes["noise"], second.run(100.0).spikes["noise"]
+        >>> bool((a.times == b.times).all() and (a.ids == b.ids).all())
+        True
+        """
+        load_state(self.loop, path)
+        self._whole = True
+
+    def _check_whole(self) -> None:
+        if not self._whole:
+            raise SimulationError(
+                f"Simulator: the last run broke off after t = {self.t:g}, and its state is not "
+                "whole; call reset(), or load() a saved state"
+            )
+
     def run(
         self,
         duration: float,
@@ -131,11 +172,7 @@ class Simulator:
         ------
         ParameterError, SimulationError
         """
-        if not self._whole:
-            raise SimulationError(
-                f"Simulator: the last run broke off after t = {self.t:g}, and its state is not "
-                "whole; call reset()"
-            )
+        self._check_whole()
         begin = self.loop.step
         end = begin + self._n_steps(duration)
         every = 1 if interval is None else int(to_steps(interval, self.dt))
