@@ -37,7 +37,8 @@ def many_steps(handle, addresses, n, steps, dt):
 def nanoseconds(neurons, real: str, repeat: int) -> float:
     """Best time per neuron and step."""
     population = BuiltPopulation(Population("cells", neurons), real)
-    row = population.row(0, 0.1)
+    inputs = np.zeros(2 * neurons.n, real)
+    row = population.row(0, 0.1, inputs)
     steps = max(1, 40_000_000 // neurons.n)
     many_steps(row[BLOCK], row[ADDRESSES], row[N], 1, 0.1)
     times = []

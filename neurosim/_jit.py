@@ -1,14 +1,14 @@
 """How is code compiled? The one place that configures Numba.
 
-Two decorators and one cast:
+Two decorators and two casts:
 
 * :func:`kernel` compiles a function for arrays and scalars, with the on-disk cache.
 * :func:`callback` compiles a function of scalars and *addresses* and returns a handle
   that a kernel can call through a table, so that the caller is compiled once whatever
   the callee is (neuron models reach the engine in this way).
-* :func:`view` turns an address from such a table into an array.
+* :func:`address` gives an array's place in memory, :func:`view` makes an array of it again.
 
-With ``NUMBA_DISABLE_JIT=1`` all three work in plain Python, for debugging and coverage.
+With ``NUMBA_DISABLE_JIT=1`` all of them work in plain Python, for debugging and coverage.
 ``NEUROSIM_CACHE=0`` switches the on-disk cache off.
 """
 
@@ -142,6 +142,11 @@ else:
             return np.empty(0, like.dtype)
         raw = (ctypes.c_char * (int(n) * like.dtype.itemsize)).from_address(int(address))
         return np.frombuffer(raw, dtype=like.dtype)
+
+
+def address(array: np.ndarray) -> int:
+    """Where the data of an array lies, for a table."""
+    return array.ctypes.data
 
 
 # Prototypes for `view`, in kernels where no array of the type is at hand.

@@ -7,7 +7,7 @@ At every grid point t_n = n dt, for every population, zero-delay sources before 
 
 1. for n > 0, every neuron advances from t_{n-1} to t_n;
 2. every neuron receives, once per port, the sum of the weights that arrive at t_n
-   (order of the sum: projection, emission step, spike by source id, synapse position);
+   (order of the sum: source population, emission step, spike by source id, projection, position);
 3. every neuron that is not refractory and has v >= v_th fires at t_n and is reset; its spike
    arrives at grid point n + to_steps(delay, dt).
 
@@ -110,7 +110,7 @@ class Run:
     """What a run gave: spikes as (grid step, neuron), and the state after every grid point."""
 
     spikes: dict[str, list[tuple[int, int]]]
-    arrivals: dict[str, int]  # delivered, per projection
+    synaptic_events: dict[str, int]  # synapses that the spikes reach, per projection
     v: dict[str, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
     i: dict[str, list[list[list[float]]]] = field(default_factory=lambda: defaultdict(list))
 
@@ -127,6 +127,7 @@ def simulate(net, duration, dt=0.1, *, emissions=None):
     run = Run({name: [] for name in net.populations}, dict.fromkeys(net.projections, 0))
     inbox = defaultdict(list)  # (population, step) -> arrivals
     order = _zero_delay_order(net, rows)
+    place = {name: k for k, name in enumerate(net.populations)}
     for n in range(int(to_steps(duration, dt))):
         for name in order:
             if name in emitted:
@@ -134,12 +135,13 @@ def simulate(net, duration, dt=0.1, *, emissions=None):
             else:
                 arriving = sorted(inbox.pop((name, n), []))
                 fired = _step(cells[name], arriving, first=n == 0)
-                _record(run, net, name, cells[name], arriving)
+                _record(run, name, cells[name])
             run.spikes[name] += [(n, source) for source in fired]
             for k, projection in enumerate(net.projections.values()):
                 for rank, source in enumerate(fired if projection.pre.name == name else []):
+                    run.synaptic_events[projection.name] += len(rows[k][source])
                     for position, target, port, weight, delay in rows[k][source]:
-                        arrival = (target, port, k, n, rank, position, weight)
+                        arrival = (target, port, place[name], n, rank, k, position, weight)
                         inbox[projection.post.name, n + delay].append(arrival)
     return run
 
@@ -172,12 +174,9 @@ def _step(cells, arriving, *, first):
     return [k for k, cell in enumerate(cells) if cell.fires()]
 
 
-def _record(run, net, name, cells, arriving):
+def _record(run, name, cells):
     run.v[name].append([cell.v for cell in cells])
     run.i[name].append([list(cell.i) for cell in cells])
-    labels = list(net.projections)
-    for _, _, k, *_ in arriving:
-        run.arrivals[labels[k]] += 1
 
 
 def _value(value, index):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import neurosim as ns
 from neurosim.connectivity.delays import step_of, to_steps, to_times
-from neurosim.connectivity.sparse import build_sparse
+from neurosim.connectivity.sparse import Links, build_sparse
 from neurosim.errors import BuildError, ParameterError
 from neurosim.random import key_of
 
@@ -180,25 +180,23 @@ def test_kernel_and_array_forms_of_the_rounding_rule_agree(times, dt):
 
 
 @given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 12), st.integers(0, 80))
-def test_sparse_store_holds_each_synapse_once_in_its_segment(seed, n_pre, n_post, n):
+def test_sparse_store_holds_each_synapse_once_in_its_segment_in_order(seed, n_pre, n, nnz):
     rng = np.random.default_rng(seed)
-    pre = np.sort(rng.integers(0, n_pre, n)).astype(np.int32)
-    post = rng.integers(0, n_post, n).astype(np.int32)
-    steps = rng.integers(0, 5, n)
-    weight = rng.integers(-3, 4, n) / 4 if seed % 3 else np.full(n, 0.5)
-    cut = n_post // 2
+    parts = []
+    for size in (nnz // 2, nnz - nnz // 2):
+        pre = np.sort(rng.integers(0, n_pre, size)).astype(np.int32)
+        target = rng.integers(0, n, size).astype(np.int32)
+        steps = rng.integers(0, 5, size).astype(np.int32)
+        weight = rng.integers(-3, 4, size) / 4 if seed % 3 else np.full(size, 0.5)
+        parts.append(Links(pre, target, steps, weight))
+    store = build_sparse(parts, n_pre)
+    span = store.d_max - store.d_min + 1
     found = []
-    for lo, hi in ((0, cut), (cut, n_post)):
-        store = build_sparse(
-            pre, post, steps, weight, n_pre=n_pre, targets=(lo, hi), real="float64"
-        )
-        span = store.d_max - store.d_min + 1
-        for source in range(n_pre):
-            for d in range(span):
-                first, last = store.offsets[source * span + d : source * span + d + 2]
-                for k in range(first, last):
-                    w = store.weights[k if store.weights.size > 1 else 0]
-                    assert lo <= store.targets[k] < hi
-                    found.append((source, store.targets[k], store.d_min + d, w))
-    expected = list(zip(pre, post, steps, weight, strict=True))
-    assert sorted(found) == sorted(expected)
+    for source in range(n_pre):
+        for d in range(span):
+            first, last = store.offsets[source * span + d : source * span + d + 2]
+            for k in range(first, last):
+                w = store.weights[k if store.weights.size > 1 else 0]
+                found.append((source, store.d_min + d, store.targets[k], w))
+    given = [row for p in parts for row in zip(p.pre, p.steps, p.target, p.weight, strict=True)]
+    assert found == sorted(given, key=lambda row: row[:2])  # stable: order within a segment

@@ -55,7 +55,7 @@ def assert_agreement(case, result, expected):
         np.testing.assert_array_equal(times, to_times(to_steps(times, case.dt), case.dt))
         counts = np.bincount([k for _, k in spikes], minlength=result.spikes[name].n)
         assert result.counts[name].tolist() == counts.tolist(), name
-    assert result.synaptic_events == expected.arrivals
+    assert result.synaptic_events == expected.synaptic_events
 
 
 def neuron_spikes(case, result):

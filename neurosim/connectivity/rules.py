@@ -106,6 +106,9 @@ class FixedProbability(Rule):
         draw.bernoulli_rows(key, float(self.p), n_post, skip_self, counts, post)
         return _rows(counts), post
 
+    def size(self, n_pre: int, n_post: int, same: bool) -> int | None:
+        return 0 if self.p == 0 else None
+
 
 @dataclass(frozen=True, slots=True)
 class FixedInDegree(Rule):

@@ -16,11 +16,14 @@ from typing import NamedTuple
 import numpy as np
 
 from .._jit import INT32, INT64, UINT8, UINT64, call, kernel, view
-from ..connectivity.sparse import CAPACITY, IDS, PORT, PRE, STARTS, deliver_sparse
+from ..connectivity.sparse import CAPACITY, IDS, PRE, STARTS, deliver_sparse
 
 # Columns of the table of populations.
-N, N_PORTS, BLOCK, ADDRESSES, INPUTS, SPIKED, COUNTS, STATE, N_STATE = range(9)
-POPULATION_COLUMNS = 9
+N, BLOCK, ADDRESSES, SPIKED, COUNTS, STATE, N_STATE = range(7)
+POPULATION_COLUMNS = 7
+
+# Columns of the table of groups: populations whose arrivals are collected together.
+NUMBER, FIRST_MEMBER, LAST_MEMBER = range(3)
 
 # Columns of the table of probes.
 P_POPULATION, P_VARIABLE, P_IDS, P_N, P_OUT, P_ROWS, P_EVERY = range(7)
@@ -33,11 +36,11 @@ class Tables(NamedTuple):
     Attributes
     ----------
     populations : int64 (p, POPULATION_COLUMNS)
-    stores : int64 (s, sparse.COLUMNS)      stores onto this part, in order of connection
-    incoming : int64 (p + 1,)               stores of population k: incoming[k]:incoming[k+1]
+    stores : int64 (s, sparse.COLUMNS)      stores onto this part, group by group
+    incoming : int64 (g + 1,)               stores of group k: incoming[k]:incoming[k+1]
     histories : int64 (p, parts, 3)
     probes : int64 (q, PROBE_COLUMNS)
-    arrivals : int64 (s,)                   synaptic events so far, by store
+    inputs : real (i,)                      input buffers of all populations, end to end
     """
 
     populations: np.ndarray
@@ -45,7 +48,7 @@ class Tables(NamedTuple):
     incoming: np.ndarray
     histories: np.ndarray
     probes: np.ndarray
-    arrivals: np.ndarray
+    inputs: np.ndarray
 
 
 class Span(NamedTuple):
@@ -55,21 +58,30 @@ class Span(NamedTuple):
     parts: int
     base: int  # step at position 0 of the histories
     length: int  # length of `starts` in each history
+    first: int  # first step of the chunk, where probes count from
     begin: int
     end: int
 
 
 @kernel
-def _collect(real, tables, span, p, place):
-    """Add the arrivals of one step to the input buffers of population ``p``."""
-    row = tables.populations[p]
-    n = row[N]
-    inputs = view(row[INPUTS], row[N_PORTS] * n, real)
-    for s in range(tables.incoming[p], tables.incoming[p + 1]):
+def _collect(tables, span, group, place):
+    """Add the arrivals of one step to the input buffers of a group."""
+    for s in range(tables.incoming[group], tables.incoming[group + 1]):
         store = tables.stores[s]
-        buffer = inputs[store[PORT] * n : (store[PORT] + 1) * n]
-        history = tables.histories[store[PRE]]
-        tables.arrivals[s] += deliver_sparse(store, history, span.length, place, buffer)
+        deliver_sparse(store, tables.histories[store[PRE]], span.length, place, tables.inputs)
+
+
+@kernel
+def _advance(tables, span, p, step, dt):
+    """Advance one population to a step; note its spikes and its probes."""
+    row = tables.populations[p]
+    lo = row[N] * span.part // span.parts
+    hi = row[N] * (span.part + 1) // span.parts
+    moving = np.int64(step > 0)
+    fired = call(row[BLOCK], (row[ADDRESSES], row[N], lo, hi, moving, step * dt, dt))
+    history = tables.histories[p, span.part]
+    _note_spikes(row, history, span.length, step - span.base, lo, hi, fired)
+    _probe(tables, p, step, lo, hi, span.first)
 
 
 @kernel
@@ -97,7 +109,7 @@ def _note_spikes(row, history, length, place, lo, hi, any_fired):
 
 
 @kernel
-def _probe(real, tables, p, step, lo, hi, begin):
+def _probe(tables, p, step, lo, hi, begin):
     """Copy the probed state of population ``p``, where this step is due."""
     for q in range(tables.probes.shape[0]):
         probe = tables.probes[q]
@@ -105,9 +117,9 @@ def _probe(real, tables, p, step, lo, hi, begin):
         if probe[P_POPULATION] != p or step % every != 0:
             continue
         row = tables.populations[p]
-        state = view(row[STATE], row[N_STATE] * row[N], real)
+        state = view(row[STATE], row[N_STATE] * row[N], tables.inputs)
         ids = view(probe[P_IDS], probe[P_N], INT64)
-        out = view(probe[P_OUT], probe[P_ROWS] * probe[P_N], real)
+        out = view(probe[P_OUT], probe[P_ROWS] * probe[P_N], tables.inputs)
         line = step // every - (begin + every - 1) // every
         for k in range(ids.size):
             if lo <= ids[k] < hi:
@@ -128,14 +140,13 @@ def _has_room(tables, span, members, place):
 
 
 @kernel
-def run_steps(real, tables, span, members, first, dt):
+def run_steps(tables, span, members, groups, dt):
     """Compute steps ``span.begin`` to ``span.end`` of some populations.
 
     Parameters
     ----------
-    real : real (0,)            tells the precision
     members : int64 (m,)        populations, in an order that zero delays can follow
-    first : int                 first step of the chunk, where probes count from
+    groups : int64 (g, 3)       number of the group, and its range of members
 
     Returns
     -------
@@ -146,14 +157,8 @@ def run_steps(real, tables, span, members, first, dt):
         place = step - span.base
         if not _has_room(tables, span, members, place):
             return step
-        for m in range(members.size):
-            p = members[m]
-            row = tables.populations[p]
-            lo = row[N] * span.part // span.parts
-            hi = row[N] * (span.part + 1) // span.parts
-            _collect(real, tables, span, p, place)
-            moving = np.int64(step > 0)
-            fired = call(row[BLOCK], (row[ADDRESSES], row[N], lo, hi, moving, step * dt, dt))
-            _note_spikes(row, tables.histories[p, span.part], span.length, place, lo, hi, fired)
-            _probe(real, tables, p, step, lo, hi, first)
+        for g in range(groups.shape[0]):
+            _collect(tables, span, groups[g, NUMBER], place)
+            for m in range(groups[g, FIRST_MEMBER], groups[g, LAST_MEMBER]):
+                _advance(tables, span, members[m], step, dt)
     return span.end

@@ -4,11 +4,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from .build import Built, address
+from .._jit import address
+from .build import Built
 from .clock import PROBE_COLUMNS, Span, Tables, run_steps
-from .components import Component
 from .drive import Drive
 from .history import History
+from .stores import BuiltComponent
 
 CHUNK = 1000  # steps per chunk: progress, guards and files work at this grain
 
@@ -23,7 +24,6 @@ class ClockLoop:
     def __init__(self, built: Built, drives: dict[int, Drive]) -> None:
         self.built, self.drives, self.parts = built, drives, built.parts
         self.step = 0
-        self._real = np.empty(0, built.real)
         self._length = built.max_delay + CHUNK
         self._histories = [
             [
@@ -45,8 +45,7 @@ class ClockLoop:
                 history.clear()
         for drive in self.drives.values():
             drive.reset()
-        for arrivals in self.built.arrivals:
-            arrivals[:] = 0
+        self.built.inputs[:] = 0
 
     def in_flight(self, p: int) -> tuple[np.ndarray, np.ndarray]:
         """(steps, ids) of the spikes of population ``p`` that may still arrive somewhere."""
@@ -75,9 +74,10 @@ class ClockLoop:
 
     def compile(self) -> None:
         """Compile the kernels, or load them, on no steps at all: it belongs to the build."""
-        nobody, probes = np.empty(0, np.int64), np.zeros((0, PROBE_COLUMNS), np.int64)
-        span = Span(0, self.parts, 0, self._length + 1, 0, 0)
-        run_steps(self._real, self._tables(0, probes), span, nobody, 0, self.built.dt)
+        tables = self._tables(0, np.zeros((0, PROBE_COLUMNS), np.int64))
+        span = Span(0, self.parts, 0, self._length + 1, 0, 0, 0)
+        nobody = np.empty(0, np.int64), np.empty((0, 3), np.int64)
+        run_steps(tables, span, *nobody, self.built.dt)
         for drive in self.drives.values():
             drive.spikes(0, 0, self.built.dt)
 
@@ -87,7 +87,7 @@ class ClockLoop:
         for p, drive in self.drives.items():
             self._write_source(p, drive, begin, end)
         self._note_addresses()
-        for component in self.built.components:
+        for component in self.built.synapses.components:
             if component.members[0] not in self.drives:
                 self._run_component(component, begin, end, probes)
         n_steps = end - begin
@@ -106,49 +106,61 @@ class ClockLoop:
             history.write(self.built.max_delay, steps[mine], ids[mine], end - begin)
         self.built.populations[p].count(ids)
 
-    def _run_component(self, component: Component, begin: int, end: int, probes) -> None:
-        members = np.array(component.members, np.int64)
+    def _run_component(self, component: BuiltComponent, begin: int, end: int, probes) -> None:
         if self.parts == 1:
-            self._run_part(0, members, begin, end, probes)
-        elif component.window == 0:  # zero delays inside: population by population
+            self._run_part(0, component.groups, component, begin, end, probes)
+        elif component.window == 0:  # zero delays inside: group by group
             for step in range(begin, end):
-                for k in range(members.size):
+                for k in range(len(component.groups)):
                     for part in range(self.parts):
-                        self._run_part(part, members[k : k + 1], step, step + 1, probes)
+                        one = component.groups[k : k + 1]
+                        self._run_part(part, one, component, step, step + 1, probes)
         else:
             window = component.window if component.window > 0 else end - begin
             for start in range(begin, end, window):
-                self._run_parts(members, start, min(start + window, end), probes)
+                self._run_parts(component, start, min(start + window, end), probes)
 
-    def _run_parts(self, members: np.ndarray, start: int, stop: int, probes) -> None:
+    def _run_parts(self, component: BuiltComponent, start: int, stop: int, probes) -> None:
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.parts)
         jobs = [
-            self._pool.submit(self._run_part, part, members, start, stop, probes)
+            self._pool.submit(
+                self._run_part, part, component.groups, component, start, stop, probes
+            )
             for part in range(self.parts)
         ]
         for job in jobs:
             job.result()
 
-    def _run_part(self, part: int, members: np.ndarray, start: int, stop: int, probes) -> None:
+    def _run_part(
+        self,
+        part: int,
+        groups: np.ndarray,
+        component: BuiltComponent,
+        start: int,
+        stop: int,
+        probes: np.ndarray,
+    ) -> None:
         """Compute steps of one part; let its histories grow whenever they are full."""
         tables = self._tables(part, probes)
+        members = component.members
         base = self.step - self.built.max_delay
         while start < stop:
-            span = Span(part, self.parts, base, self._length + 1, start, stop)
-            start = int(run_steps(self._real, tables, span, members, self.step, self.built.dt))
+            span = Span(part, self.parts, base, self._length + 1, self.step, start, stop)
+            start = int(run_steps(tables, span, members, groups, self.built.dt))
             if start < stop:
                 for p in members:
                     history = self._histories[p][part]
                     share = self.built.populations[p].population.n // self.parts + 1
-                    history.reserve(int(history.starts[start - base]) + 16 * share)
+                    filled = int(history.starts[: start - base + 2].max())
+                    history.reserve(filled + 16 * share)
                     self._note_address(p, part)
 
     def _tables(self, part: int, probes: np.ndarray) -> Tables:
         built = self.built
         return Tables(
-            built.population_table, built.store_tables[part], built.incoming,
-            self._history_table, probes, built.arrivals[part],
+            built.population_table, built.synapses.tables[part], built.synapses.incoming,
+            self._history_table, probes, built.inputs,
         )  # fmt: skip
 
     def _note_address(self, p: int, part: int) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from .._jit import address
 from ..connectivity.delays import to_times
 from ..errors import ParameterError
 from ..network import Network, Population
 from . import clock
-from .build import Built, address
+from .build import Built
 from .result import Spikes, Trace
 from .spikefile import SpikeFolder, write_spikes
 

@@ -67,7 +67,7 @@ class Result:
     spikes : mapping of population name to :class:`Spikes`
     counts : dict of population name to int64 (n,)      spikes per neuron, always there
     traces : dict of population name to dict of variable to :class:`Trace`
-    synaptic_events : dict of projection name to int    arrivals delivered in this run
+    synaptic_events : dict of projection name to int    synapses that this run's spikes reach
     t_start, t_stop, duration, dt : float               [ms], or [steps]
     stop_reason : str                                   why the run ended
     wall_s, cpu_s, build_s : float                      cost of the run and of the build [s]

@@ -183,24 +183,23 @@ class Simulator:
         spikes = SpikeRecorder(self.built, spike_names, out)
         probes = TraceRecorder(self.built, traces, every)
         counts = [p.counts.copy() for p in self.built.populations]
-        arrivals = sum(a.copy() for a in self.built.arrivals)
         wall, cpu = time.perf_counter(), time.process_time()
         with Progress(progress, float(to_times(end - begin, self.dt)), self.network.time) as bar:
             while self.loop.step < end:
                 self._run_chunk(min(self.loop.step + CHUNK, end), spikes, probes)
                 bar.update(float(to_times(self.loop.step - begin, self.dt)))
-        arrivals = sum(self.built.arrivals) - arrivals
+        counts = {
+            p.population.name: p.counts - before
+            for p, before in zip(self.built.populations, counts, strict=True)
+        }
         return Result(
             network=self.network, t_start=float(to_times(begin, self.dt)), t_stop=self.t,
             dt=self.dt, engine="clock", dtype=self.dtype, threads=self.threads,
             spikes=spikes.finish(), traces=probes.finish(),
-            counts={
-                p.population.name: p.counts - before
-                for p, before in zip(self.built.populations, counts, strict=True)
-            },
-            synaptic_events=self._by_projection(arrivals),
+            counts=counts,
+            synaptic_events=self._synaptic_events(counts),
             wall_s=time.perf_counter() - wall, cpu_s=time.process_time() - cpu,
-            build_s=self.build_s, rounded_delays=self.built.rounding,
+            build_s=self.build_s, rounded_delays=self.built.synapses.rounding,
         )  # fmt: skip
 
     def _n_steps(self, duration: float) -> int:
@@ -224,11 +223,12 @@ class Simulator:
         for name, (times, ids) in inputs.items():
             drives[index[name]].add(times, ids, self.loop.step)
 
-    def _by_projection(self, arrivals: np.ndarray | int) -> dict[str, int]:
-        events = dict.fromkeys(self.network.projections, 0)
-        for k, name in enumerate(self.built.projection_of_store):
-            events[name] += int(arrivals[k])
-        return events
+    def _synaptic_events(self, counts: dict[str, np.ndarray]) -> dict[str, int]:
+        degrees = self.built.synapses.out_degree
+        return {
+            p.name: int(degrees[p.name] @ counts[p.pre.name])
+            for p in self.network.projections.values()
+        }
 
     def _run_chunk(self, end: int, spikes: SpikeRecorder, probes: TraceRecorder) -> None:
         begin = self.loop.step
