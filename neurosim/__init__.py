@@ -41,12 +41,13 @@ from .engine import write_spikes as write_spikes  # noqa: E402
 from .models import IF as IF  # noqa: E402
 from .models import LIF as LIF  # noqa: E402
 from .models import NeuronModel as NeuronModel  # noqa: E402
+from .models import PoissonInput as PoissonInput  # noqa: E402
 from .models import PoissonSource as PoissonSource  # noqa: E402
 from .models import SpikeSource as SpikeSource  # noqa: E402
 from .network import Network as Network  # noqa: E402
 from .network import Population as Population  # noqa: E402
 from .network import Projection as Projection  # noqa: E402
-from .network import expand as expand  # noqa: E402
+from .synapses import expand as expand  # noqa: E402
 
 # Loaded on first use, so that `import neurosim` stays as light as its engine.
 _LAZY_MODULES = (

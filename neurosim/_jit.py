@@ -153,4 +153,5 @@ def address(array: np.ndarray) -> int:
 INT64 = np.empty(0, np.int64)
 INT32 = np.empty(0, np.int32)
 UINT8 = np.empty(0, np.uint8)
+UINT32 = np.empty(0, np.uint32)
 UINT64 = np.empty(0, np.uint64)

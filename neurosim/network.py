@@ -1,6 +1,5 @@
 """What is the network? Populations and projections: a description, validated, no state."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,10 +8,10 @@ import numpy as np
 from . import checks
 from .connectivity.distributions import Distribution
 from .connectivity.rules import AllToAll, FromArrays, FromMatrix, Rule
-from .errors import BuildError, ParameterError
+from .errors import ParameterError
 from .models.base import Neurons
 from .models.sources import Source
-from .random import key_of
+from .models.stimuli import PoissonInput
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -69,24 +68,17 @@ class Projection:
         return f"Projection({self.name!r}, {type(self.rule).__name__})"
 
 
-@dataclass(frozen=True, slots=True)
-class Synapses:
-    """The synapses of one projection; the position in the arrays is the edge id.
+@dataclass(frozen=True, eq=False, repr=False)
+class Stimulus:
+    """A stimulus on a population; made by `Network.stimulate`."""
 
-    Attributes
-    ----------
-    pre, post : int32 (k,)          indices within the two populations, sorted by ``pre``
-    weight : float64 (k,)
-    delay : float64 (k,)            [ms], or [steps]
-    """
+    name: str
+    population: Population
+    kind: PoissonInput
+    port: int
 
-    pre: np.ndarray
-    post: np.ndarray
-    weight: np.ndarray
-    delay: np.ndarray
-
-    def __len__(self) -> int:
-        return self.pre.size
+    def __repr__(self) -> str:
+        return f"Stimulus({self.name!r}, {type(self.kind).__name__})"
 
 
 @dataclass(eq=False, repr=False)
@@ -118,6 +110,7 @@ class Network:
     seed: int = 0
     populations: dict[str, Population] = field(default_factory=dict, init=False)
     projections: dict[str, Projection] = field(default_factory=dict, init=False)
+    stimuli: dict[str, Stimulus] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         checks.choice("Network", "time", self.time, ("continuous", "steps"))
@@ -191,6 +184,45 @@ class Network:
         self.projections[projection.name] = projection
         return projection
 
+    def stimulate(
+        self,
+        population: Any,
+        stimulus: PoissonInput,
+        *,
+        port: int | str | None = None,
+        name: str | None = None,
+    ) -> Any:
+        """Attach a stimulus to a population; a list attaches it to each, independently.
+
+        ``port`` is chosen by the sign of the weight where there are two. The name, by
+        default "poisson->population", keys the random numbers.
+
+        Examples
+        --------
+        >>> import neurosim as ns
+        >>> net = ns.Network()
+        >>> cells = net.add(ns.LIF(100, tau_m=20.0), "cells")
+        >>> net.stimulate(cells, ns.PoissonInput(rate=8000.0, weight=0.1))
+        Stimulus('poisson->cells', PoissonInput)
+        """
+        if isinstance(population, (list, tuple)):
+            return [self.stimulate(p, stimulus, port=port) for p in population]
+        target = self._find(population)
+        name = self._free_name(f"poisson->{target.name}", name)
+        owner = f"Stimulus {name!r}"
+        if not isinstance(stimulus, PoissonInput):
+            raise ParameterError(f"{owner} must be a PoissonInput, got {stimulus!r}")
+        if target.is_source:
+            raise ParameterError(f"{owner}.population must be neurons, got {target!r}")
+        if np.ndim(stimulus.rate) and len(stimulus.rate) != target.n:
+            raise ParameterError(
+                f"{owner}.rate must have shape ({target.n},), got ({len(stimulus.rate)},)"
+            )
+        chosen = _port(owner, target, port)
+        chosen = int(stimulus.weight < 0) if chosen is None else chosen
+        self.stimuli[name] = Stimulus(name, target, stimulus, chosen)
+        return self.stimuli[name]
+
     def _projection(self, pre, post, rule, weight, delay, port, name) -> Projection:
         pre, post = self._find(pre), self._find(post)
         name = self._free_name(f"{pre.name}->{post.name}", name)
@@ -230,11 +262,11 @@ class Network:
         if name is not None:
             if not isinstance(name, str) or not name:
                 raise ParameterError(f"Network.connect: name must be a text, got {name!r}")
-            if name in self.projections:
+            if name in self.projections or name in self.stimuli:
                 raise ParameterError(f"Network.connect: name {name!r} is taken")
             return name
         name, k = default, 1
-        while name in self.projections:
+        while name in self.projections or name in self.stimuli:
             k += 1
             name = f"{default}#{k}"
         return name
@@ -303,51 +335,3 @@ def _port(owner: str, post: Population, port: int | str | None) -> int | None:
             raise ParameterError(f"{owner}.port must be one of {ports}, got {port!r}")
         return ports.index(port)
     return checks.integer(owner, "port", port, low=0, high=len(ports) - 1)
-
-
-def expand(network: Network, projection: Projection | str) -> Synapses:
-    """List the synapses of a projection: a pure function of description and seed.
-
-    Examples
-    --------
-    >>> import neurosim as ns
-    >>> net = ns.Network()
-    >>> a, b = net.add(ns.SpikeSource(2), "a"), net.add(ns.LIF(2), "b")
-    >>> p = net.connect(a, b, ns.OneToOne(), weight=[1.0, 2.0], delay=0.5)
-    >>> ns.expand(net, p).weight.tolist()
-    [1.0, 2.0]
-    """
-    if isinstance(projection, str):
-        projection = network.projections[projection]
-    p, owner = projection, f"Projection {projection.name!r}"
-    key = key_of(network.seed, p.name, "pairs")
-    pre, post = p.rule.pairs(owner, p.pre.n, p.post.n, key, p.pre is p.post)
-    values = [
-        _drawn(value, key_of(network.seed, p.name, what), pre.size)
-        for what, value in (("weight", p.weight), ("delay", p.delay))
-    ]
-    return Synapses(pre, post, *values)
-
-
-def _drawn(value: Any, key: np.uint64, n: int) -> np.ndarray:
-    if isinstance(value, Distribution):
-        return value.draw(key, n)
-    return np.full(n, value) if np.ndim(value) == 0 else value
-
-
-def port_of(projection: Projection, weight: np.ndarray) -> int:
-    """The target port of a projection, from its weights when it was left open."""
-    if projection.port is not None:
-        return projection.port
-    if weight.size and weight.min() < 0 < weight.max():
-        raise BuildError(
-            f"Projection {projection.name!r}.port must be given when weights of both signs go "
-            f"to a target with ports {projection.post.ports}; pass port='exc' or port='inh', "
-            "or make two projections"
-        )
-    return int(bool(weight.size) and weight.min() < 0)
-
-
-def names(populations: Iterable[Population]) -> str:
-    """Names in one line, for messages."""
-    return ", ".join(repr(p.name) for p in populations)

@@ -11,6 +11,7 @@ LAYERS = {
     **dict.fromkeys(["encoders", "datasets"], 2),
     **dict.fromkeys(["models", "connectivity"], 2),
     "network": 3,
+    "synapses": 3,
     "netfile": 4,
     "engine": 4,
     "plot": 5,
@@ -21,8 +22,14 @@ LAYERS = {
 }
 # The input side (encoders, datasets) is used by nobody below the fifth layer.
 INPUT_SIDE = {"encoders", "datasets"}
-SAME_LAYER = {("models", "connectivity"), ("datasets", "encoders"), ("netfile", "engine"),
-              ("cli", "demo"), ("demo", "cli")}  # fmt: skip
+SAME_LAYER = {
+    ("models", "connectivity"),
+    ("synapses", "network"),
+    ("datasets", "encoders"),
+    ("netfile", "engine"),
+    ("cli", "demo"),
+    ("demo", "cli"),
+}
 PREPARATION = {"errors", "checks", "random", "_jit", "units"}
 
 

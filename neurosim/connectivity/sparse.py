@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import INT32, INT64, address, kernel, view
+from .._jit import INT32, INT64, UINT32, address, kernel, view
 
 # Columns of the integer table through which the engine's kernels see a store.
 PRE, OFFSETS, N_OFFSETS, TARGETS, WEIGHTS, N_WEIGHTS, NNZ, D_MIN, D_MAX = range(9)
@@ -31,7 +31,7 @@ class SparseStore(NamedTuple):
     Attributes
     ----------
     offsets : int64 (n_pre * (d_max - d_min + 1) + 1,)   start of each (source, delay) segment
-    targets : int32 (k,)                                  places in the buffer
+    targets : uint32 (k,)    places in the buffer (unsigned: an index that needs no sign check)
     weights : real (k,), or (1,) when all are equal
     d_min, d_max : int                                    delays in steps
     """
@@ -93,9 +93,7 @@ def build_sparse(parts: list[Links], n_pre: int) -> SparseStore:
     """
     parts = [p for p in parts if p.pre.size]
     if not parts:  # a thread may own no target of this source
-        return SparseStore(
-            np.zeros(n_pre + 1, np.int64), np.empty(0, np.int32), np.zeros(1), 0, 0
-        )
+        return SparseStore(np.zeros(n_pre + 1, np.int64), np.empty(0, np.uint32), np.zeros(1), 0, 0)
     d_min = min(int(p.steps.min()) for p in parts)
     d_max = max(int(p.steps.max()) for p in parts)
     span = d_max - d_min + 1
@@ -107,7 +105,7 @@ def build_sparse(parts: list[Links], n_pre: int) -> SparseStore:
     first = parts[0].weight[0]
     equal = all(bool((p.weight == first).all()) for p in parts)
     weights = np.full(1, first) if equal else np.empty(n, first.dtype)
-    targets = np.empty(n, np.int32)
+    targets = np.empty(n, np.uint32)
     ends = offsets[:-1].copy()
     for p in parts:
         _fill(p, d_min, span, ends, targets, weights)
@@ -129,7 +127,7 @@ def deliver_sparse(store, history, length, place, buffer):
     d_min = store[D_MIN]
     span = store[D_MAX] - d_min + 1
     offsets = view(store[OFFSETS], store[N_OFFSETS], INT64)
-    targets = view(store[TARGETS], store[NNZ], INT32)
+    targets = view(store[TARGETS], store[NNZ], UINT32)
     weights = view(store[WEIGHTS], store[N_WEIGHTS], buffer)
     constant = store[N_WEIGHTS] == 1
     for delay in range(span - 1, -1, -1):
@@ -140,10 +138,12 @@ def deliver_sparse(store, history, length, place, buffer):
             for k in range(starts[emitted], starts[emitted + 1]):
                 first = offsets[ids[k] * span + delay]
                 last = offsets[ids[k] * span + delay + 1]
+                segment = targets[first:last]
                 if constant:
                     weight = weights[0]
-                    for j in range(first, last):
-                        buffer[targets[j]] += weight
+                    for j in range(segment.size):
+                        buffer[segment[j]] += weight
                 else:
-                    for j in range(first, last):
-                        buffer[targets[j]] += weights[j]
+                    weight_of = weights[first:last]
+                    for j in range(segment.size):
+                        buffer[segment[j]] += weight_of[j]

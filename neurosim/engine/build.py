@@ -12,6 +12,7 @@ from ..network import Network, Population
 from ..random import key_of
 from . import clock
 from .codegen import block_kernel
+from .noise import BuiltStimuli
 from .stores import BuiltStores, build_stores
 
 
@@ -96,6 +97,7 @@ class Built:
     population_table: np.ndarray
     inputs: np.ndarray
     synapses: BuiltStores
+    stimuli: BuiltStimuli
 
     def index(self, name: str) -> int:
         """Index of a population."""
@@ -133,4 +135,5 @@ def build(network: Network, *, dt: float, real: str, parts: int, round_delays: b
         input_start=starts[:-1].tolist(),
     )  # fmt: skip
     table = np.array(rows, np.int64).reshape(len(rows), clock.POPULATION_COLUMNS)
-    return Built(network, dt, real, parts, populations, table, inputs, synapses)
+    stimuli = BuiltStimuli(network, dt, starts[:-1].tolist())
+    return Built(network, dt, real, parts, populations, table, inputs, synapses, stimuli)

@@ -17,6 +17,7 @@ import numpy as np
 
 from .._jit import INT32, INT64, UINT8, UINT64, call, kernel, view
 from ..connectivity.sparse import CAPACITY, IDS, PRE, STARTS, deliver_sparse
+from .noise import add_noise
 
 # Columns of the table of populations.
 N, BLOCK, ADDRESSES, SPIKED, COUNTS, STATE, N_STATE = range(7)
@@ -41,6 +42,7 @@ class Tables(NamedTuple):
     histories : int64 (p, parts, 3)
     probes : int64 (q, PROBE_COLUMNS)
     inputs : real (i,)                      input buffers of all populations, end to end
+    stimuli, strengths : int64 and float64 (s, ...)    see :mod:`neurosim.engine.noise`
     """
 
     populations: np.ndarray
@@ -49,6 +51,8 @@ class Tables(NamedTuple):
     histories: np.ndarray
     probes: np.ndarray
     inputs: np.ndarray
+    stimuli: np.ndarray
+    strengths: np.ndarray
 
 
 class Span(NamedTuple):
@@ -77,6 +81,7 @@ def _advance(tables, span, p, step, dt):
     row = tables.populations[p]
     lo = row[N] * span.part // span.parts
     hi = row[N] * (span.part + 1) // span.parts
+    add_noise(tables.stimuli, tables.strengths, p, step, lo, hi, tables.inputs)
     moving = np.int64(step > 0)
     fired = call(row[BLOCK], (row[ADDRESSES], row[N], lo, hi, moving, step * dt, dt))
     history = tables.histories[p, span.part]

@@ -161,6 +161,7 @@ class ClockLoop:
         return Tables(
             built.population_table, built.synapses.tables[part], built.synapses.incoming,
             self._history_table, probes, built.inputs,
+            built.stimuli.rows, built.stimuli.strengths,
         )  # fmt: skip
 
     def _note_address(self, p: int, part: int) -> None:

@@ -14,7 +14,8 @@ from ..connectivity import sparse
 from ..connectivity.delays import delay_steps, to_steps, to_times
 from ..connectivity.distributions import Distribution
 from ..errors import BuildError
-from ..network import Network, Projection, expand, port_of
+from ..network import Network, Projection
+from ..synapses import expand, port_of
 from .components import Component, components
 
 

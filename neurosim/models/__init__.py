@@ -6,3 +6,4 @@ from .integrator import IF as IF
 from .lif import LIF as LIF
 from .sources import PoissonSource as PoissonSource
 from .sources import SpikeSource as SpikeSource
+from .stimuli import PoissonInput as PoissonInput

@@ -1,0 +1,74 @@
+"""Which synapses does a projection have? The description, expanded: a pure function."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .connectivity.distributions import Distribution
+from .errors import BuildError
+from .network import Network, Projection
+from .random import key_of
+
+
+@dataclass(frozen=True, slots=True)
+class Synapses:
+    """The synapses of one projection; the position in the arrays is the edge id.
+
+    Attributes
+    ----------
+    pre, post : int32 (k,)          indices within the two populations, sorted by ``pre``
+    weight : float64 (k,)
+    delay : float64 (k,)            [ms], or [steps]
+    """
+
+    pre: np.ndarray
+    post: np.ndarray
+    weight: np.ndarray
+    delay: np.ndarray
+
+    def __len__(self) -> int:
+        return self.pre.size
+
+
+def expand(network: Network, projection: Projection | str) -> Synapses:
+    """List the synapses of a projection: a pure function of description and seed.
+
+    Examples
+    --------
+    >>> import neurosim as ns
+    >>> net = ns.Network()
+    >>> a, b = net.add(ns.SpikeSource(2), "a"), net.add(ns.LIF(2), "b")
+    >>> p = net.connect(a, b, ns.OneToOne(), weight=[1.0, 2.0], delay=0.5)
+    >>> ns.expand(net, p).weight.tolist()
+    [1.0, 2.0]
+    """
+    if isinstance(projection, str):
+        projection = network.projections[projection]
+    p, owner = projection, f"Projection {projection.name!r}"
+    key = key_of(network.seed, p.name, "pairs")
+    pre, post = p.rule.pairs(owner, p.pre.n, p.post.n, key, p.pre is p.post)
+    values = [
+        _drawn(value, key_of(network.seed, p.name, what), pre.size)
+        for what, value in (("weight", p.weight), ("delay", p.delay))
+    ]
+    return Synapses(pre, post, *values)
+
+
+def _drawn(value: Any, key: np.uint64, n: int) -> np.ndarray:
+    if isinstance(value, Distribution):
+        return value.draw(key, n)
+    return np.full(n, value) if np.ndim(value) == 0 else value
+
+
+def port_of(projection: Projection, weight: np.ndarray) -> int:
+    """The target port of a projection, from its weights when it was left open."""
+    if projection.port is not None:
+        return projection.port
+    if weight.size and weight.min() < 0 < weight.max():
+        raise BuildError(
+            f"Projection {projection.name!r}.port must be given when weights of both signs go "
+            f"to a target with ports {projection.post.ports}; pass port='exc' or port='inh', "
+            "or make two projections"
+        )
+    return int(bool(weight.size) and weight.min() < 0)
