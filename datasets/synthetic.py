@@ -6,6 +6,8 @@ import numpy as np
 
 from neurosim.checks import choice, integer, number
 from neurosim.encoders import CameraModel
+from neurosim.encoders.inputs import MAX_PIXELS, sides
+from neurosim.errors import ParameterError
 from neurosim.events import Events
 
 DIRECTIONS = ("right", "down", "left", "up")
@@ -57,13 +59,19 @@ def moving_shape(
     owner = "moving_shape"
     choice(owner, "shape", shape, SHAPES)
     choice(owner, "direction", direction, DIRECTIONS)
-    columns, rows = (integer(owner, "sensor_size", side, low=1) for side in sensor_size)
+    columns, rows = sides(owner, "sensor_size", sensor_size, ("W", "H"), high=65536)
     number(owner, "speed", speed, above=0, unit="pixels/s")
     number(owner, "contrast", contrast, above=0)
     integer(owner, "duration_us", duration_us, low=integer(owner, "frame_us", frame_us, low=1))
     width = number(owner, "width", width, above=0, unit="pixels")
     first = -width / 2 if start is None else number(owner, "start", start, unit="pixels")
-    times = np.arange(duration_us // frame_us + 1, dtype=np.int64) * frame_us
+    count = duration_us // frame_us + 1
+    if count * columns * rows > MAX_PIXELS:
+        raise ParameterError(
+            f"{owner}.sensor_size must give at most {MAX_PIXELS:,} pixels in all images, got "
+            f"{count:,} images of {columns}x{rows}; raise frame_us, or shorten duration_us"
+        )
+    times = np.arange(count, dtype=np.int64) * frame_us
     along, across = (columns, rows) if direction in ("right", "left") else (rows, columns)
     covered = _covered(shape, width, first + speed * times / 1e6, along, across)
     frames = 1.0 + (contrast - 1.0) * covered
@@ -122,6 +130,8 @@ class MovingShapes:
     def __post_init__(self) -> None:
         integer("MovingShapes", "n", self.n, low=1)
         integer("MovingShapes", "seed", self.seed, low=0)
+        size = sides("MovingShapes", "sensor_size", self.sensor_size, ("W", "H"), high=65536)
+        object.__setattr__(self, "sensor_size", size)
 
     def __len__(self) -> int:
         return self.n

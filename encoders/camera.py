@@ -7,14 +7,16 @@ import numpy as np
 
 from neurosim import random
 from neurosim._jit import kernel
-from neurosim.checks import array, integer, number
+from neurosim.checks import integer, number
 from neurosim.errors import ParameterError
 from neurosim.events import Events
 
+from .inputs import MAX_SPIKES, real_array, sides
+
 _SLACK = 1.0 - 1e-9  # a contrast of exactly k thresholds gives k events in spite of rounding
 _LEAST_SHARE = 0.1  # a pixel's threshold is at least this share of the nominal one
-_STREAM_LIMIT = 1 << 26  # events of one call; their arrays take some 2 GB
 _SHORTEST_US = 0.001  # between two images
+_LATEST_US = 2.0**61  # stamps of events, and their differences, fit into int64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,7 +134,7 @@ class CameraModel:
 
     def thresholds(self, sensor_size: tuple[int, int]) -> np.ndarray:
         """On and off threshold of every pixel, float64 of shape (2, H, W)."""
-        width, height = sensor_size
+        width, height = sides("CameraModel", "sensor_size", sensor_size, ("W", "H"), high=65536)
         nominal = np.array([self.threshold_on, self.threshold_off])[:, None, None]
         if self.mismatch == 0.0:
             return np.broadcast_to(nominal, (2, height, width)).copy()
@@ -142,12 +144,13 @@ class CameraModel:
 
 
 def _movie(frames: Any, times: Any) -> tuple[np.ndarray, np.ndarray]:
-    frames = array("CameraModel", "frames", frames, low=0)
+    frames = real_array("CameraModel", "frames", frames, low=0)
     if frames.ndim != 3 or len(frames) < 2 or 0 in frames.shape:
         raise ParameterError(
             f"CameraModel.frames must have shape (T >= 2, H, W), got {frames.shape}"
         )
-    times = array("CameraModel", "times", times, shape=(len(frames),), unit="us")
+    rules = {"shape": (len(frames),), "low": -_LATEST_US, "high": _LATEST_US, "unit": "us"}
+    times = real_array("CameraModel", "times", times, **rules)
     short = np.diff(times) < _SHORTEST_US
     if short.any():
         k = int(short.argmax())
@@ -166,9 +169,9 @@ def _run(logs, times, thresholds, physics, key):
         n = _pixels(logs, times, thresholds, physics, key, pixel, t, p)
         if n >= 0:
             return pixel[:n], t[:n], p[:n]
-        if room > _STREAM_LIMIT:
+        if room > MAX_SPIKES:
             raise ParameterError(
-                f"CameraModel.frames must give at most {_STREAM_LIMIT:,} events in a call; "
+                f"CameraModel.frames must give at most {MAX_SPIKES:,} events in a call; "
                 "raise the thresholds, lower the noise, or feed shorter sequences"
             )
         room *= 4

@@ -1,14 +1,16 @@
 """How does a point cloud become spikes? By occupied voxels, or by range."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim.checks import array, integer, number
+from neurosim.checks import integer, number
 from neurosim.clouds import PointCloud
 from neurosim.errors import ParameterError
 
 from .encoded import Encoded
+from .inputs import real_array, sides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +49,19 @@ class VoxelEncoder:
 
     def __post_init__(self) -> None:
         owner = "VoxelEncoder"
-        low = array(owner, "low", self.low, shape=(3,), unit="m")
-        high = array(owner, "high", self.high, shape=(3,), unit="m")
+        low = real_array(owner, "low", self.low, shape=(3,), unit="m")
+        high = real_array(owner, "high", self.high, shape=(3,), unit="m")
         if np.any(high <= low):
             raise ParameterError(
                 f"VoxelEncoder.high must be > low on every axis [m], got {self.high} and {self.low}"
             )
-        shape = tuple(integer(owner, "shape", side, low=1) for side in self.shape)
-        if len(shape) != 3 or np.prod(shape, dtype=float) >= 2**31:
+        shape = sides(owner, "shape", self.shape, ("nx", "ny", "nz"))
+        if math.prod(shape) >= 2**31:
             raise ParameterError(
                 f"VoxelEncoder.shape must be (nx, ny, nz) below 2**31 voxels, got {shape}"
             )
         number(owner, "t_max", self.t_max, above=0, unit="ms")
-        integer(owner, "saturation", self.saturation, low=1)
+        integer(owner, "saturation", self.saturation, low=1, high=2**31)
         object.__setattr__(self, "low", tuple(low.tolist()))
         object.__setattr__(self, "high", tuple(high.tolist()))
         object.__setattr__(self, "shape", shape)
@@ -81,15 +83,16 @@ class RangeEncoder:
 
     The direction is azimuth ``atan2(y, x)`` and elevation ``asin(z / r)`` seen from the
     origin. The nearest point of a direction, at range r, fires at
-    ``t = t_max (r - range_min) / (range_max - range_min)``. Points outside the ranges
-    or the angles, and empty directions, are silent.
+    ``t = t_max (r - range_min) / (range_max - range_min)``. Points outside
+    ``range_min <= r < range_max`` or the angles, and empty directions, are silent.
 
     Parameters
     ----------
     shape : (rows, columns)
         Bins of elevation (row 0 is the lowest) and of azimuth.
     range_min, range_max : float
-        Ranges [m] that fire at 0 and at ``t_max``.
+        Range [m] that fires at 0, and the one that would fire at ``t_max``, the end of the
+        presentation, which is no part of it.
     t_max : float
         Length of the presentation [ms].
     azimuth, elevation : (low, high)
@@ -114,8 +117,8 @@ class RangeEncoder:
 
     def __post_init__(self) -> None:
         owner = "RangeEncoder"
-        shape = tuple(integer(owner, "shape", side, low=1) for side in self.shape)
-        if len(shape) != 2 or np.prod(shape, dtype=float) >= 2**31:
+        shape = sides(owner, "shape", self.shape, ("rows", "columns"))
+        if math.prod(shape) >= 2**31:
             raise ParameterError(
                 f"RangeEncoder.shape must be (rows, columns), below 2**31 bins, got {shape}"
             )
@@ -124,7 +127,7 @@ class RangeEncoder:
         number(owner, "t_max", self.t_max, above=0, unit="ms")
         for name, limit in (("azimuth", 180.0), ("elevation", 90.0)):
             value = getattr(self, name)
-            angles = array(owner, name, value, shape=(2,), low=-limit, high=limit, unit="deg")
+            angles = real_array(owner, name, value, shape=(2,), low=-limit, high=limit, unit="deg")
             if angles[1] <= angles[0]:
                 raise ParameterError(f"RangeEncoder.{name} must have low < high, got {value}")
             object.__setattr__(self, name, tuple(angles.tolist()))
@@ -134,7 +137,7 @@ class RangeEncoder:
         """Encode a cloud."""
         rows, columns = self.shape
         xyz, ranges = cloud.xyz.astype(np.float64), cloud.ranges
-        keep = (ranges >= self.range_min) & (ranges <= self.range_max) & (ranges > 0)
+        keep = (ranges >= self.range_min) & (ranges < self.range_max) & (ranges > 0)
         xyz, ranges = xyz[keep], ranges[keep]
         sine = np.clip(xyz[:, 2] / ranges, -1.0, 1.0)
         row, row_ok = _bins(np.degrees(np.arcsin(sine)), self.elevation, rows)
@@ -146,8 +149,9 @@ class RangeEncoder:
         nearest_first = np.lexsort((ranges, flat))
         ids, first = np.unique(flat[nearest_first], return_index=True)
         share = (ranges[nearest_first][first] - self.range_min) / (self.range_max - self.range_min)
-        times = np.minimum(share * self.t_max, self.t_max)
-        return Encoded(times=times, ids=ids, shape=self.shape, duration=self.t_max)
+        times = share * self.t_max
+        early = times < self.t_max  # rounding may reach the end
+        return Encoded(times=times[early], ids=ids[early], shape=self.shape, duration=self.t_max)
 
 
 def _bins(angle: np.ndarray, span: tuple[float, float], n: int) -> tuple[np.ndarray, np.ndarray]:

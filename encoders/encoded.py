@@ -1,11 +1,16 @@
 """What does an encoder return? Spike times and the neurons they belong to."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim.checks import array, integer, number
+from neurosim.checks import integer, number
 from neurosim.errors import ParameterError
+
+from .inputs import real_array
+
+_MOST_NEURONS = (1 << 31) - 1  # ids are int32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -15,13 +20,14 @@ class Encoded:
     Parameters
     ----------
     times : (k,)
-        Spike times [ms] >= 0; sorted here, stably, when they are not ascending.
+        Spike times [ms], ``0 <= t < duration``; sorted here, stably, when they are not ascending.
     ids : (k,)
         Neuron of each spike, row-major index into ``shape``; kept as int32.
     shape : tuple of int
         What the neurons stand for, for instance (P, H, W); ``n`` is its product.
     duration : float
-        Length of the presentation [ms]; no spike is later.
+        Length of the presentation [ms]; every spike is earlier, as a run of this length is
+        half open.
 
     Examples
     --------
@@ -38,10 +44,15 @@ class Encoded:
     duration: float
 
     def __post_init__(self) -> None:
-        shape = tuple(integer("Encoded", "shape", side, low=1) for side in self.shape)
-        n = int(np.prod(shape))
+        shape = self._checked_shape()
+        n = math.prod(shape)
         duration = number("Encoded", "duration", self.duration, low=0, unit="ms")
-        times = array("Encoded", "times", self.times, low=0, high=duration, unit="ms")
+        times = real_array("Encoded", "times", self.times, low=0, unit="ms")
+        if times.size and times.max() >= duration:
+            raise ParameterError(
+                f"Encoded.times must be >= 0 and < duration = {duration:g} ms, got "
+                f"{float(times.max())!r}; drop what comes later, or lengthen the presentation"
+            )
         ids = np.asarray(self.ids)
         if times.ndim != 1 or ids.shape != times.shape:
             raise ParameterError(
@@ -60,10 +71,23 @@ class Encoded:
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "duration", duration)
 
+    def _checked_shape(self) -> tuple[int, ...]:
+        try:
+            sides = tuple(self.shape)
+        except TypeError:
+            sides = ()
+        shape = tuple(integer("Encoded", "shape", side, low=1) for side in sides)
+        if not shape or math.prod(shape) > _MOST_NEURONS:
+            raise ParameterError(
+                "Encoded.shape must be one or more numbers of neurons, below 2**31 in all, got "
+                f"{self.shape!r}"
+            )
+        return shape
+
     @property
     def n(self) -> int:
         """Number of neurons."""
-        return int(np.prod(self.shape))
+        return math.prod(self.shape)
 
     def __len__(self) -> int:
         return len(self.times)

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from neurosim._jit import kernel
-from neurosim.checks import array, integer, number
+from neurosim.checks import integer, number
 from neurosim.errors import ParameterError
 
-_TRIANGLE = ((-1.5, -1.5), (0.0, 1.5), (1.5, -1.5), (-1.5, -1.5))
+from .inputs import MAX_PIXELS, real_array, sides
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,8 @@ class Saccades:
     Raises
     ------
     ParameterError
-        For a parameter out of range; when called, for an image that is not (h, w).
+        For a parameter out of range, or a sequence of more than 2**28 pixels; when called,
+        for an image that is not (h, w).
 
     Examples
     --------
@@ -63,12 +64,11 @@ class Saccades:
 
     def __post_init__(self) -> None:
         owner = "Saccades"
-        canvas = tuple(integer(owner, "canvas", side, low=1, high=65536) for side in self.canvas)
-        path = array(owner, "path", self.path, unit="pixels")
-        if len(canvas) != 2 or path.ndim != 2 or path.shape[1] != 2 or len(path) < 2:
+        canvas = sides(owner, "canvas", self.canvas, ("W", "H"), high=65536)
+        path = real_array(owner, "path", self.path, unit="pixels")
+        if path.ndim != 2 or path.shape[1] != 2 or len(path) < 2:
             raise ParameterError(
-                "Saccades.canvas must be (W, H) and Saccades.path two or more (dx, dy), got "
-                f"{self.canvas} and shape {path.shape}"
+                f"Saccades.path must be two or more (dx, dy), got shape {path.shape}"
             )
         number(owner, "scale", self.scale, above=0)
         number(owner, "background", self.background)
@@ -76,6 +76,12 @@ class Saccades:
         if integer(owner, "saccade_us", self.saccade_us, low=1) % step:
             raise ParameterError(
                 f"Saccades.frame_us must divide saccade_us={self.saccade_us}, got {step}"
+            )
+        count = self.saccade_us // step * (len(path) - 1) + 1
+        if count * canvas[0] * canvas[1] > MAX_PIXELS:
+            raise ParameterError(
+                f"Saccades.canvas must give at most {MAX_PIXELS:,} pixels in all images, got "
+                f"{count:,} images of {canvas[0]}x{canvas[1]}; raise frame_us, or shorten path"
             )
         object.__setattr__(self, "canvas", canvas)
         object.__setattr__(self, "path", tuple((float(dx), float(dy)) for dx, dy in path))
@@ -96,7 +102,7 @@ class Saccades:
 
     def __call__(self, image: Any) -> tuple[np.ndarray, np.ndarray]:
         """The sequence, float64 (T, H, W), and its times, int64 (T,) [us]."""
-        image = array("Saccades", "image", image)
+        image = real_array("Saccades", "image", image)
         if image.ndim != 2 or 0 in image.shape:
             raise ParameterError(f"Saccades.image must have shape (h, w), got {image.shape}")
         offsets = self.offsets()

@@ -1,11 +1,13 @@
 """How do sensor events become input spikes? Pooled, numbered, and in milliseconds."""
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from neurosim.checks import choice, integer, number
 from neurosim.events import Events
+from neurosim.events.columns import STAMP_LIMIT
 
 from .encoded import Encoded
 
@@ -25,11 +27,12 @@ class EventsToSpikes:
     polarity : {"split", "merge"}
         A neuron for each polarity, or one for both.
     start_us : int, optional
-        Time stamp that becomes 0 ms; the first event's when left out. Earlier events
-        are dropped.
+        Time stamp that becomes 0 ms, within +-2**62; the first event's when left out.
+        Earlier events are dropped.
     duration : float, optional
-        Length of the presentation [ms]; later events are dropped. Up to the last event
-        when left out.
+        Length of the presentation [ms]; events at its end or later are dropped. When left
+        out, the least whole number of ms that is more than 0.5 ms after the last event:
+        a run of that length plays every event at any dt of 1 / k ms, k = 1, 2, ....
 
     Examples
     --------
@@ -49,7 +52,7 @@ class EventsToSpikes:
         integer(owner, "pool", self.pool, low=1, high=65535)
         choice(owner, "polarity", self.polarity, ("split", "merge"))
         if self.start_us is not None:
-            integer(owner, "start_us", self.start_us)
+            integer(owner, "start_us", self.start_us, low=-STAMP_LIMIT, high=STAMP_LIMIT)
         if self.duration is not None:
             number(owner, "duration", self.duration, above=0, unit="ms")
 
@@ -64,7 +67,9 @@ class EventsToSpikes:
         times = (events.t - start) / 1000.0
         keep = times >= 0
         if self.duration is None:
-            duration = max(float(times[-1]), 0.0) if len(times) else 0.0
+            # On the grid of a run a stamp is rounded, by half a step at most, and the end of
+            # a run is no part of it: so far behind the last event no rounding reaches it.
+            duration = math.floor(times[-1] + 0.5) + 1.0 if keep.any() else 0.0
         else:
             duration = float(self.duration)
             keep &= times < duration

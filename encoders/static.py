@@ -5,10 +5,11 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.checks import array, choice, integer, number
+from neurosim.checks import choice, integer, number
 from neurosim.errors import ParameterError
 
 from .encoded import Encoded
+from .inputs import MAX_SPIKES, unit_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,8 @@ class RateEncoder:
     Raises
     ------
     ParameterError
-        For a parameter out of range, or values outside [0, 1].
+        For a parameter out of range, values outside [0, 1], or more than 2**26 spikes to
+        be expected.
 
     Examples
     --------
@@ -57,22 +59,29 @@ class RateEncoder:
 
     def __call__(self, values: Any, *, seed: int | None = None) -> Encoded:
         """Encode ``values`` of any shape; ``seed`` replaces the encoder's own."""
-        values = _values("RateEncoder", values)
+        values = unit_values("RateEncoder", values)
         seed = self.seed if seed is None else integer("RateEncoder", "seed", seed, low=0)
         rates = self.rate_min + values.ravel() * (self.rate_max - self.rate_min)
         per_ms = rates / 1000.0
+        with np.errstate(over="ignore"):
+            expected = float(np.sum(rates)) / 1000.0 * self.duration
+        if expected > MAX_SPIKES:
+            raise ParameterError(
+                f"RateEncoder.rate_max and duration must give at most {MAX_SPIKES:,} spikes in a "
+                f"call, got {expected:.3g} to be expected; lower one of them, or encode in parts"
+            )
         if self.mode == "regular":
             counts = np.maximum(np.ceil(per_ms * self.duration - 0.5), 0).astype(np.int64)
             ids = np.repeat(np.arange(len(rates)), counts)
             first = np.cumsum(counts) - counts
             times = (np.arange(len(ids)) - first[ids] + 0.5) / per_ms[ids]
-            times = np.minimum(times, self.duration)  # rounding must not pass the end
         else:
             rng = np.random.default_rng(seed)
             counts = rng.poisson(per_ms * self.duration)
             ids = np.repeat(np.arange(len(rates)), counts)
             times = rng.uniform(0.0, self.duration, len(ids))
-        return Encoded(times=times, ids=ids, shape=values.shape, duration=self.duration)
+        keep = times < self.duration  # rounding may reach the end
+        return Encoded(times=times[keep], ids=ids[keep], shape=values.shape, duration=self.duration)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,13 +91,14 @@ class LatencyEncoder:
     ``linear``: ``t = (1 - v) t_max`` for v > threshold.
 
     ``log``: ``t = tau ln(v / (v - threshold))`` for v > threshold, the time at which a
-    leaky membrane that charges towards v with time constant tau reaches ``threshold``;
-    later than ``t_max`` is silence.
+    leaky membrane that charges towards v with time constant tau reaches ``threshold``.
+
+    The presentation is half open: a spike that would come at ``t_max`` or later is silence.
 
     Parameters
     ----------
     t_max : float
-        Latest spike and length of the presentation [ms].
+        Length of the presentation [ms]; every spike is earlier.
     curve : {"linear", "log"}
     threshold : float
         Values up to it stay silent; in [0, 1), and > 0 for ``log``.
@@ -126,7 +136,7 @@ class LatencyEncoder:
 
     def __call__(self, values: Any) -> Encoded:
         """Encode ``values`` of any shape."""
-        values = _values("LatencyEncoder", values)
+        values = unit_values("LatencyEncoder", values)
         flat = values.ravel()
         ids = np.flatnonzero(flat > self.threshold)
         v = flat[ids]
@@ -134,14 +144,5 @@ class LatencyEncoder:
             times = (1.0 - v) * self.t_max
         else:
             times = self.tau * np.log(v / (v - self.threshold))
-        keep = times <= self.t_max
+        keep = times < self.t_max
         return Encoded(times=times[keep], ids=ids[keep], shape=values.shape, duration=self.t_max)
-
-
-def _values(owner: str, values: Any) -> np.ndarray:
-    checked = array(owner, "values", values, low=0.0, high=1.0)
-    if checked.size == 0 or checked.ndim == 0:
-        raise ParameterError(
-            f"{owner}.values must hold at least one value, got shape {checked.shape}"
-        )
-    return checked

@@ -8,8 +8,9 @@ can be priced again and again.
 * A spike of tick ``n`` reaches a synapse of delay ``d`` ticks in tick ``n + d``; that is one
   synaptic operation, if the run has such a tick. Zero weights are not counted.
 * A neuron is *active* in a tick with at least one arrival or spike of its own, else *idle*.
-* A *message* is a spike of a placed neuron to one distinct target core; spikes of sources
-  come from outside and are counted apart. *Hops* are XY distances of messages between tiles.
+* A *message* is a spike of a placed neuron to one distinct target core (two, where the chip
+  needs a row for each sign); spikes of sources come from outside and are counted apart, and
+  so are spikes without any synapse. *Hops* are XY distances of messages between tiles.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from neurosim.network import Network
 
 _MS = 1e-3
+MOST_TICKS = 100_000_000
 _WINDOW_BYTES = 32_000_000
 
 
@@ -40,9 +42,19 @@ def _ticks(times: np.ndarray, tick: float) -> np.ndarray:
 def n_ticks(duration: float, tick: float) -> int:
     """Ticks that a run of this duration touches.
 
+    Raises
+    ------
+    ParameterError
+        There are more than ``MOST_TICKS``.
+
     >>> n_ticks(10.0, 1.0), n_ticks(10.5, 1.0)
     (10, 11)
     """
+    if duration / tick > MOST_TICKS:
+        raise ParameterError(
+            f"hardware.tick must cut the run into at most {MOST_TICKS:,} ticks, got {tick:g} for "
+            f"a duration of {duration:g}, {duration / tick:.3g} ticks; use a longer tick"
+        )
     whole = int(to_steps(duration, tick))
     return whole + (1 if duration > whole * tick * (1 + 1e-9) else 0)
 
@@ -118,6 +130,7 @@ def _traffic(mapping: Mapping, emitted: np.ndarray) -> tuple[dict[str, int], dic
     )
     names = ("messages", "external", "hops_x", "hops_y", "intra_tile", "chip_crossings")
     counts = dict(zip(names, totals.tolist(), strict=True))
+    counts["without_target"] = int(emitted[np.diff(mapping.target_starts) == 0].sum())
     return counts, {"axons_in": axons_in, "axons_out": axons_out}
 
 
@@ -140,11 +153,14 @@ def _arrivals(
     per_step = np.zeros((3, kept_steps, n_cores), np.int32)
     longest = int(wiring.delay.max(initial=0))
     width = _window(wiring.n_neurons, longest, n_steps)
-    seen = np.zeros((width, wiring.n_neurons), np.uint8)
+    seen = np.empty((width, wiring.n_neurons), np.uint8)
     for start in range(0, n_steps, width):
         stop = min(start + width, n_steps)
         # Older spikes have all arrived before this window.
         low, high = np.searchsorted(tick, [start - longest, stop])
+        if low == high:
+            continue
+        seen[: stop - start] = 0
         count_arrivals(
             tick[low:high],
             neuron[low:high],
@@ -157,7 +173,10 @@ def _arrivals(
         )
     steps = None
     if keep:
-        steps = StepCounts(synops=per_step[0], active=per_step[1], spikes=per_step[2])
+        each = np.maximum(1, np.diff(mapping.target_starts))[neuron]
+        events = np.bincount(tick, weights=each, minlength=n_steps).astype(np.int64)
+        synops, busy, spikes = per_step
+        steps = StepCounts(synops=synops, active=busy, spikes=spikes, events=events)
     return active, per_projection, steps, per_core
 
 

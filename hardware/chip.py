@@ -61,12 +61,13 @@ class NoPrice:
     """A cost without a number of its own, and why.
 
     ``status`` is ``"unpublished"`` (it exists, nobody printed it), ``"included"``
-    (another constant already contains it) or ``"absent"`` (the chip has no such thing).
+    (the constant ``within`` already contains it) or ``"absent"`` (the chip has no such thing).
     """
 
     path: str
     status: str
     reason: str
+    within: str = ""
 
 
 Price = Constant | NoPrice
@@ -126,7 +127,8 @@ class SynapseKind:
 
     ``charged`` is ``"mapped"`` (an operation per arrival at a non-zero synapse),
     ``"full_row"`` (every column of the crossbar, connected or not, per event) or
-    ``"dense"`` (every synapse once per inference: an ANN).
+    ``"dense"`` (every synapse once per inference: an ANN). Delays above ``delay_free`` ticks
+    take room from neurons. Only the first of the ``formats`` is priced.
     """
 
     weight_bits: int | None = None
@@ -134,6 +136,7 @@ class SynapseKind:
     sign: str = "per_synapse"
     delay_min: int = 0
     delay_max: int | None = None
+    delay_free: int | None = None
     formats: tuple[str, ...] = ("default",)
     charged: str = "mapped"
     source: Source | None = None
@@ -142,10 +145,13 @@ class SynapseKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NeuronKind:
-    """Which neuron models the chip computes, and with how many state bits."""
+    """Which neuron models the chip computes, and what they can beyond integrate and reset.
+
+    ``features`` is None where the file does not say (see ``assumptions.FEATURES``).
+    """
 
     models: tuple[str, ...] = ()
-    state_bits: int | None = None
+    features: tuple[str, ...] | None = None
     source: Source | None = None
     read: str = "memory"
 
@@ -171,6 +177,10 @@ class Calibration:
     residual: str
     source: Source
     read: str
+
+    def __str__(self) -> str:
+        what = f"calibrated: {self.fitted}, on {self.workload}"
+        return f"{what}; residual {self.residual}; {self.source}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,8 +231,8 @@ class Chip:
     def price(self, path: str) -> Price:
         """The entry for a cost such as ``"energy.hop.x"``; unpublished if the file has none."""
         entry = self.prices.get(path)
-        if entry is None and path.startswith("energy.hop."):
-            entry = self.prices.get("energy.hop")
+        if entry is None and path.startswith(("energy.hop.", "energy.synop.")):
+            entry = self.prices.get(path.rpartition(".")[0])
         if entry is None:
             entry = NoPrice(path=path, status="unpublished", reason="the file does not give it")
         return entry

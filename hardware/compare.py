@@ -29,7 +29,9 @@ class Row:
     """One chip of a comparison: an estimate by model, or why the network does not fit.
 
     Energies, times and powers are None where the network does not fit, times also where the
-    chip has no time model. ``breakdown`` is nominal, of the whole run.
+    chip has no time model. ``breakdown`` is nominal, of the whole run. Where
+    ``needs_quantisation``, the network fits only once its weights are made coarser.
+    ``overruns`` are steps that take longer than the tick they are held to.
     """
 
     chip: str
@@ -55,6 +57,8 @@ class Row:
     basis: str = ""
     unpriced: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    needs_quantisation: bool = False
+    overruns: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,6 +154,11 @@ def _results(result: Any) -> list[Any]:
 def _chips(chips: Iterable[str | PathLike | Chip] | None) -> list[Chip]:
     if isinstance(chips, (str, PathLike, Chip)):
         chips = [chips]
+    if chips is not None and (isinstance(chips, bytes) or not isinstance(chips, Iterable)):
+        raise ParameterError(
+            "compare.chips must be a chip or a list of chips (names, paths or Chip), "
+            f"got {type(chips).__name__}"
+        )
     named = [load_chip(chip) for chip in (list_chips() if chips is None else chips)]
     named += [load_chip(name) for name in BASELINES]
     unique: dict[str, Chip] = {}
@@ -202,6 +211,8 @@ def _row(chip: Chip, mapping: Mapping, counts: Census, found: Estimate) -> Row:
         basis=found.basis,
         unpriced=found.unpriced,
         notes=(*mapping.notes, *found.notes),
+        needs_quantisation=mapping.needs_quantisation,
+        overruns=found.overruns,
     )
 
 
@@ -253,7 +264,7 @@ def compare(
     Raises
     ------
     ParameterError
-        Missing spikes, different networks, an unknown chip.
+        Missing spikes, different networks, an unknown chip, a tick too short for the run.
     FormatError
         A chip file that breaks the schema.
 
@@ -271,6 +282,8 @@ def compare(
     results = _results(result)
     n = len(results) if n_inferences is None else n_inferences
     n = checks.integer("compare", "n_inferences", n, low=1)
+    if not isinstance(realtime, bool):
+        raise ParameterError(f"compare.realtime must be True or False, got {realtime!r}")
     network, chosen = results[0].network, _chips(chips)
     wiring = wire(network, tick)
     rows: dict[str, Row | DoesNotFit] = {}

@@ -9,7 +9,8 @@ import numpy as np
 MOST_STEP_COUNTS = 4_000_000
 # What adds up over runs; the rest describes the mapping.
 _SUMS = ("n_steps", "n_inferences", "spikes", "source_spikes", "synops", "active", "idle")
-_SUMS += ("messages", "external", "hops_x", "hops_y", "intra_tile", "chip_crossings")
+_SUMS += ("messages", "external", "without_target", "hops_x", "hops_y", "intra_tile")
+_SUMS += ("chip_crossings",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,11 +34,15 @@ class ProjectionCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StepCounts:
-    """Counts per tick and core, int32[n_steps, n_cores]; the slowest core sets the step."""
+    """Counts per tick and core, int32[n_steps, n_cores]; the slowest core sets the step.
+
+    ``events``, int64[n_steps], are the chip's: see :attr:`Census.events`.
+    """
 
     synops: np.ndarray
     active: np.ndarray
     spikes: np.ndarray
+    events: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -52,6 +57,7 @@ class Census:
     spikes, source_spikes : int     of placed neurons, and of sources
     synops, active, idle : int
     messages, external : int        messages of placed neurons, and of sources
+    without_target : int            spikes of neurons and sources without a synapse
     hops_x, hops_y : int            tile to tile; ``intra_tile`` messages stay in their tile
     chip_crossings : int
     cores : dict                    name -> int64[n_cores] of the same counts per core
@@ -72,6 +78,7 @@ class Census:
     idle: int
     messages: int
     external: int
+    without_target: int
     hops_x: int
     hops_y: int
     intra_tile: int
@@ -81,6 +88,11 @@ class Census:
     projections: dict[str, ProjectionCounts]
     steps: StepCounts | None
     recurrent: bool
+
+    @property
+    def events(self) -> int:
+        """Events that cores handle: messages, and spikes that go nowhere, at least one each."""
+        return self.messages + self.external + self.without_target
 
     @property
     def passes(self) -> int:
@@ -124,4 +136,5 @@ def _joined(steps: list[StepCounts | None]) -> StepCounts | None:
         synops=np.concatenate([one.synops for one in kept]),
         active=np.concatenate([one.active for one in kept]),
         spikes=np.concatenate([one.spikes for one in kept]),
+        events=np.concatenate([one.events for one in kept]),
     )

@@ -11,20 +11,22 @@ the slowest core and the barrier; or the tick; or cycles over the clock. All cor
 are powered, used or not. A cost without a price is listed, never taken as zero.
 
 Band: the constants of one group stand at their low, or high, ends together; the groups are
-independent, so the distances from the nominal value add in squares::
+independent, and an energy is wrong by a factor, so the logarithms of the factors add in
+squares (log-normal), and never go beyond all constants at their ends::
 
-    low = E - sqrt(sum_g (E - E_g_low)^2),   high = E + sqrt(sum_g (E_g_high - E)^2)
+    low = E exp(-sqrt(sum_g ln(E / E_g_low)^2)),  high = E exp(sqrt(sum_g ln(E_g_high / E)^2))
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from neurosim.errors import ParameterError
 
 from .chip import BASES, Chip, Constant, NoPrice
 from .counts import Census
-from .step_time import step_time, time_costs
+from .pace import notes
+from .step_time import RunTime, step_time, time_costs
 
 CATEGORIES = ("static", "neuron", "synapse", "network")
 
@@ -68,6 +70,7 @@ class Estimate:
     terms : tuple of Term
     unpriced : tuple of str         what happened and has no price
     basis : str                     the worst basis of the constants used
+    overruns : int                  with ``realtime``, steps that take longer than their tick
     """
 
     chip: str
@@ -80,6 +83,7 @@ class Estimate:
     unpriced: tuple[str, ...]
     basis: str
     notes: tuple[str, ...]
+    overruns: int = 0
 
     @property
     def power_w(self) -> float | None:
@@ -95,8 +99,7 @@ def charged_synops(census: Census, chip: Chip) -> tuple[int, str]:
         return census.dense_macs, "multiply-accumulates of the dense twin"
     if chip.synapse.charged == "full_row":
         columns = chip.core.resources.get("neurons", 1)
-        events = census.messages + census.external
-        return events * columns, f"events times {columns} columns"
+        return census.events * columns, f"events times {columns} columns"
     return census.synops, "synaptic operations"
 
 
@@ -116,7 +119,8 @@ def _dynamic(census: Census, chip: Chip) -> list[Row]:
             ("energy.neuron_active", "neuron", neurons, "activations"),
             ("energy.axon_in", "network", synops, "weight reads"),
         ]
-    arrived = census.messages + census.external
+    full_row = chip.synapse.charged == "full_row"
+    arrived = census.events if full_row else census.messages + census.external
     return [
         (synop, "synapse", synops, counted),
         ("energy.neuron_active", "neuron", census.active, "active neuron updates"),
@@ -150,11 +154,14 @@ PricedRow = tuple[Constant, str, float, str]  # constant, category, count, what 
 Reader = Callable[[Constant], float]
 
 
-def _reader(group: str | None, end: str) -> Reader:
+def _reader(groups: Collection[str], end: str) -> Reader:
     def read(constant: Constant) -> float:
-        return getattr(constant, end) if constant.group == group else constant.value
+        return getattr(constant, end) if constant.group in groups else constant.value
 
     return read
+
+
+_NOMINAL = _reader((), "value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,12 +174,14 @@ class _Bill:
     dynamic: list[PricedRow]
     static: list[PricedRow]
 
-    def time(self, read: Reader) -> float | None:
+    def run_time(self, read: Reader) -> RunTime | None:
         synops, _ = charged_synops(self.census, self.chip)
-        seconds = step_time(self.census, self.chip, read, synops)
-        if seconds is not None and self.realtime:
-            seconds = max(seconds, self.census.n_steps * float(self.census.tick_s or 0.0))
-        return seconds
+        tick = float(self.census.tick_s or 0.0) if self.realtime else 0.0
+        return step_time(self.census, self.chip, read, synops, tick)
+
+    def time(self, read: Reader) -> float | None:
+        run = self.run_time(read)
+        return None if run is None else run.seconds
 
     def energy(self, read: Reader) -> float:
         total = sum(read(constant) * count for constant, _, count, _ in self.dynamic)
@@ -182,7 +191,7 @@ class _Bill:
         return total
 
     def terms(self) -> list[Term]:
-        seconds = self.time(_reader(None, "value")) or 0.0
+        seconds = self.time(_NOMINAL) or 0.0
         rows = [(*row, 1.0) for row in self.dynamic] + [(*row, seconds) for row in self.static]
         return [
             Term(
@@ -215,12 +224,18 @@ def _unpriced(price: NoPrice, counted: str) -> str:
 
 
 def _band(of: Callable[[Reader], float], groups: list[str]) -> Band:
-    nominal = of(_reader(None, "value"))
-    ends = {}
-    for end, sign in (("low", -1.0), ("high", 1.0)):
-        moves = [max(0.0, sign * (of(_reader(group, end)) - nominal)) for group in groups]
-        ends[end] = nominal + sign * math.sqrt(sum(move * move for move in moves))
-    return Band(ends["low"], nominal, ends["high"])
+    nominal = of(_NOMINAL)
+    limits = {end: of(_reader(groups, end)) for end in ("low", "high")}
+    if nominal <= 0:
+        return Band(nominal, nominal, max(nominal, limits["high"]))
+    # A group's low end may be free of charge: the logarithm of its factor has no bound.
+    down = [nominal / low if (low := of(_reader((g,), "low"))) > 0 else math.inf for g in groups]
+    up = [of(_reader((g,), "high")) / nominal for g in groups]
+    low = nominal * math.exp(-math.hypot(*(math.log(max(1.0, factor)) for factor in down)))
+    high = nominal * math.exp(math.hypot(*(math.log(max(1.0, factor)) for factor in up)))
+    low, high = max(low, limits["low"]), min(high, limits["high"])
+    # All at their ends is the widest there is; rounding must not put the ends past the middle.
+    return Band(min(low, nominal), nominal, max(high, nominal))
 
 
 def price(census: Census, chip: Chip, *, realtime: bool = False) -> Estimate:
@@ -240,8 +255,10 @@ def price(census: Census, chip: Chip, *, realtime: bool = False) -> Estimate:
     Raises
     ------
     ParameterError
-        ``realtime`` for a network in steps, whose tick has no duration.
+        ``realtime`` is not a bool, or True for a network in steps, whose tick has no duration.
     """
+    if not isinstance(realtime, bool):
+        raise ParameterError(f"price.realtime must be True or False, got {realtime!r}")
     if realtime and census.tick_s is None:
         raise ParameterError(
             "price.realtime must be False for a network with time='steps', "
@@ -254,7 +271,8 @@ def price(census: Census, chip: Chip, *, realtime: bool = False) -> Estimate:
     times, unpriced_times = time_costs(census, chip)
     used += times
     groups = sorted({constant.group for constant in used})
-    nominal_time = bill.time(_reader(None, "value"))
+    run = bill.run_time(_NOMINAL)
+    nominal_time = None if run is None else run.seconds
     time_s = None
     if nominal_time is not None:
         time_s = _band(lambda read: bill.time(read) or 0.0, groups)
@@ -272,23 +290,6 @@ def price(census: Census, chip: Chip, *, realtime: bool = False) -> Estimate:
         terms=tuple(terms),
         unpriced=tuple(unpriced + unpriced_static + unpriced_times),
         basis=max((c.basis for c in used), key=BASES.index, default="unpublished"),
-        notes=_notes(census, chip, realtime),
+        notes=notes(census, chip, run if realtime else None),
+        overruns=run.overruns if run is not None else 0,
     )
-
-
-def _notes(census: Census, chip: Chip, realtime: bool) -> tuple[str, ...]:
-    notes = []
-    if chip.all_in:
-        notes.append("one all-in price: valid only near the rate and voltage it was taken at")
-    if chip.time.mode == "barrier_step":
-        pace = "held to the tick of the network" if realtime else "as fast as the barrier closes"
-        notes.append(f"steps run {pace}")
-        if census.steps is None:
-            notes.append("step time from the busiest core's mean load, a lower bound")
-    host = chip.prices.get("power.host")
-    if isinstance(host, Constant):
-        notes.append(f"host processors of {host.text} per chip are not in the total")
-    if chip.synapse.charged == "dense":
-        passes = "tick" if census.recurrent else "inference"
-        notes.append(f"dense twin: every synapse once per {passes}, zero weights too")
-    return tuple(notes)

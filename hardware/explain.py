@@ -70,6 +70,14 @@ def _part(chip: Chip, census: Census, part: str) -> list[str]:
     return [head, *lines]
 
 
+def _structure(chip: Chip) -> str:
+    """Where the parts of the description that have no price are from."""
+    parts = {"time": chip.time, "topology": chip.topology, "core": chip.core}
+    parts |= {"neuron": chip.neuron, "synapse": chip.synapse}
+    lines = [f"    {name}: {part.source}; {_READ[part.read]}" for name, part in parts.items()]
+    return "\n".join(["  structure:", *lines])
+
+
 def explain(chip: Chip, census: Census, estimate: Estimate, part: str | None = None) -> str:
     """The text of ``Comparison.explain``."""
     if part is not None:
@@ -90,5 +98,7 @@ def explain(chip: Chip, census: Census, estimate: Estimate, part: str | None = N
         f"{figure.why}; {figure.source}"
         for figure in chip.figures
     ]
+    lines += [f"  {calibration}" for calibration in chip.calibrations]
+    lines += [_structure(chip)]
     lines += [f"  note: {note}" for note in estimate.notes]
     return "\n".join(lines)

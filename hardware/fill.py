@@ -14,21 +14,29 @@ from .rules import synlist_words
 FITS, NEURONS, AXONS_IN, SYNAPSE_WORDS = 0, 1, 2, 3
 NO_RULE, LINEAR, SYNLIST = 0, 1, 2
 
+# Columns of the positional arrays of the kernels below.
+RULE, WORD_BITS, HEADER_BITS, BLOCK, ENTRY_BITS, INDEX_BITS = 0, 1, 2, 3, 4, 5  # memory
+USED_NEURONS, USED_AXONS, USED_WORDS = 0, 1, 2  # usage and caps
+CORE, COUNT, LOW, HIGH = 0, 1, 2, 3  # rows of lists; undo has them after the axon
+
 
 @kernel
 def _list_words(count, low, high, memory):
     """Words of one axon's list: the cheaper of the dense and the sparse format.
 
-    ``memory`` is (rule, word_bits, header_bits, block, dense_bits, index_bits).
+    ``memory`` is (rule, word_bits, header_bits, block, entry_bits, index_bits), the entry
+    without its index.
     """
-    if memory[0] == LINEAR:
+    if memory[RULE] == LINEAR:
         return count
-    if memory[0] != SYNLIST:
+    if memory[RULE] != SYNLIST:
         return 0
-    words = synlist_words(count, memory[4] + memory[5], memory[2], memory[3], memory[1])
+    header, block, word = memory[HEADER_BITS], memory[BLOCK], memory[WORD_BITS]
+    entry = memory[ENTRY_BITS]
+    words = synlist_words(count, entry + memory[INDEX_BITS], header, block, word)
     span = high - low + 1
     if count <= span:
-        dense = synlist_words(span, memory[4], memory[2], memory[3], memory[1])
+        dense = synlist_words(span, entry, header, block, word)
         words = min(words, dense)
     return words
 
@@ -49,18 +57,19 @@ def _add(neuron, local, core, starts, axons, lists, undo, memory):
         for k in range(4):
             undo[n_log, k + 1] = lists[k, axon]
         n_log += 1
-        if lists[0, axon] != core:
-            lists[0, axon] = core
-            lists[1, axon] = 1
-            lists[2, axon] = local
-            lists[3, axon] = local
+        if lists[CORE, axon] != core:
+            lists[CORE, axon] = core
+            lists[COUNT, axon] = 1
+            lists[LOW, axon] = local
+            lists[HIGH, axon] = local
             new_axons += 1
             new_words += _list_words(1, local, local, memory)
         else:
-            before = _list_words(lists[1, axon], lists[2, axon], lists[3, axon], memory)
-            lists[1, axon] += 1
-            lists[3, axon] = local
-            new_words += _list_words(lists[1, axon], lists[2, axon], local, memory) - before
+            low = lists[LOW, axon]
+            before = _list_words(lists[COUNT, axon], low, lists[HIGH, axon], memory)
+            lists[COUNT, axon] += 1
+            lists[HIGH, axon] = local
+            new_words += _list_words(lists[COUNT, axon], low, local, memory) - before
     return new_axons, new_words, n_log
 
 
@@ -103,17 +112,17 @@ def fill_cores(starts, axons, n_axons, opens, caps, memory):
     closed = np.zeros(4, np.int64)
     core = 0
     for neuron in range(n):
-        if opens[neuron] and usage[core, 0] > 0:
+        if opens[neuron] and usage[core, USED_NEURONS] > 0:
             core += 1
         for _attempt in range(2):
-            local = usage[core, 0]
+            local = usage[core, USED_NEURONS]
             more, words, n_log = _add(neuron, local, core, starts, axons, lists, undo, memory)
             wall = FITS
-            if local + 1 > caps[0]:
+            if local + 1 > caps[USED_NEURONS]:
                 wall = NEURONS
-            elif usage[core, 1] + more > caps[1]:
+            elif usage[core, USED_AXONS] + more > caps[USED_AXONS]:
                 wall = AXONS_IN
-            elif usage[core, 2] + words > caps[2]:
+            elif usage[core, USED_WORDS] + words > caps[USED_WORDS]:
                 wall = SYNAPSE_WORDS
             if wall == FITS:
                 break
@@ -123,41 +132,55 @@ def fill_cores(starts, axons, n_axons, opens, caps, memory):
             _take_back(lists, undo, n_log)
             closed[wall] += 1
             core += 1
-        usage[core, 0] += 1
-        usage[core, 1] += more
-        usage[core, 2] += words
+        usage[core, USED_NEURONS] += 1
+        usage[core, USED_AXONS] += more
+        usage[core, USED_WORDS] += words
         core_of[neuron] = core
     n_cores = core + 1 if n > 0 else 0
     return core_of, usage[:n_cores], closed, FITS, -1, 0
 
 
 @kernel
-def count_targets(indptr, post, core_of, n_cores):
-    """Distinct target cores of every neuron and source: int64[n_total]."""
+def count_targets(indptr, post, row, core_of, n_cores):
+    """Distinct targets, a core and one of its two ``row`` kinds, of every neuron and source.
+
+    Parameters
+    ----------
+    indptr : int64[n_total + 1]     rows of synapses
+    post : int32[nnz]
+    row : uint8[nnz]                0 or 1; all 0 where an axon serves both signs
+    core_of : int32[n]
+
+    Returns
+    -------
+    int64[n_total]
+    """
     n = indptr.size - 1
-    seen = np.full(n_cores, -1, np.int64)
+    seen = np.full(2 * n_cores, -1, np.int64)
     counts = np.zeros(n, np.int64)
     for pre in range(n):
         for i in range(indptr[pre], indptr[pre + 1]):
-            core = core_of[post[i]]
-            if seen[core] != pre:
-                seen[core] = pre
+            place = 2 * core_of[post[i]] + row[i]
+            if seen[place] != pre:
+                seen[place] = pre
                 counts[pre] += 1
     return counts
 
 
 @kernel
-def list_targets(indptr, post, core_of, n_cores, starts, targets):
-    """Fill ``targets`` with the distinct target cores, rows as ``starts`` says."""
-    seen = np.full(n_cores, -1, np.int64)
+def list_targets(indptr, post, row, core_of, n_cores, starts, targets):
+    """Fill ``targets`` with the cores that :func:`count_targets` counted, a core twice if
+    both kinds of its rows are addressed; ``starts`` are the rows of ``targets``."""
+    seen = np.full(2 * n_cores, -1, np.int64)
     for pre in range(indptr.size - 1):
-        place = starts[pre]
+        at = starts[pre]
         for i in range(indptr[pre], indptr[pre + 1]):
             core = core_of[post[i]]
-            if seen[core] != pre:
-                seen[core] = pre
-                targets[place] = core
-                place += 1
+            place = 2 * core + row[i]
+            if seen[place] != pre:
+                seen[place] = pre
+                targets[at] = core
+                at += 1
 
 
 @kernel

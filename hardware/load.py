@@ -121,7 +121,7 @@ def load_chip(name_or_path: str | os.PathLike) -> Chip:
     Raises
     ------
     ParameterError
-        No chip has that name.
+        No chip has that name, or it is neither a name nor a path.
     FormatError
         The file breaks the schema; the message lists every problem.
 
@@ -132,7 +132,15 @@ def load_chip(name_or_path: str | os.PathLike) -> Chip:
     """
     if isinstance(name_or_path, Chip):
         return name_or_path
-    text = os.fspath(name_or_path)
+    try:
+        text = os.fspath(name_or_path)
+    except TypeError:
+        text = b""
+    if not isinstance(text, str):
+        raise ParameterError(
+            "chip must be a name, the path of a .toml file or a Chip, "
+            f"got {type(name_or_path).__name__}"
+        )
     if not isinstance(name_or_path, str) or text.endswith(".toml") or os.sep in text:
         return _load(Path(text))
     if text in list_chips():

@@ -5,20 +5,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .assumptions import notes, quantisation
 from .chip import Chip
 from .fill import (
     AXONS_IN,
     FITS,
-    LINEAR,
     NEURONS,
-    NO_RULE,
     SYNAPSE_WORDS,
-    SYNLIST,
+    USED_AXONS,
+    USED_NEURONS,
+    USED_WORDS,
     count_axon_targets,
     count_targets,
     fill_cores,
     list_targets,
 )
+from .limits import UNLIMITED, axon_keys, cap, delay_numbers, memory, signed_rows, units
 from .load import load_chip
 from .refusal import DoesNotFit
 from .wiring import Wiring, counting_order, wire
@@ -26,9 +28,8 @@ from .wiring import Wiring, counting_order, wire
 if TYPE_CHECKING:
     from neurosim.network import Network
 
-_UNLIMITED = 2**62
 _WALLS = {NEURONS: "neurons", AXONS_IN: "axons_in", SYNAPSE_WORDS: "synapse_words"}
-_COLUMN = {"neurons": 0, "axons_in": 1, "synapse_words": 2}
+_COLUMN = {"neurons": USED_NEURONS, "axons_in": USED_AXONS, "synapse_words": USED_WORDS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,8 +43,10 @@ class Mapping:
     core_of : int32[n_neurons]      core of each placed neuron, by global id
     n_cores, n_chips : int
     usage : dict                    resource -> int64[n_cores], what each core uses
-    targets, target_starts          distinct target cores of each neuron and source, as rows
+    targets, target_starts          target cores of each neuron and source, as rows: distinct,
+                                    but twice where a source needs two axons, one per sign
     notes : tuple of str            what the mapping assumes
+    needs_quantisation : bool       the chip cannot hold the weights as they are
     """
 
     chip: Chip
@@ -55,6 +58,7 @@ class Mapping:
     targets: np.ndarray
     target_starts: np.ndarray
     notes: tuple[str, ...]
+    needs_quantisation: bool = False
 
     def cores(self, population: str) -> np.ndarray:
         """Core of each neuron of a population (int32); sources are on no core."""
@@ -84,41 +88,6 @@ class Mapping:
         tail = f"; {', '.join(peaks)}" if peaks else ""
         cores = "1 core" if self.n_cores == 1 else f"{self.n_cores} cores"
         return f"Mapping({self.chip.name!r}, {cores}{chips}{tail})"
-
-
-def axon_keys(wiring: Wiring, chip: Chip) -> tuple[np.ndarray, int]:
-    """Number of the axon of each synapse, and how many numbers there are."""
-    rule = chip.core.cost_rules.get("axons_in")
-    if rule is not None and rule.params.get("axon") == "source_delay":
-        n_delays = int(wiring.delay.max(initial=0)) + 1
-        return wiring.pre.astype(np.int64) * n_delays + wiring.delay, wiring.n_total * n_delays
-    return wiring.pre.astype(np.int64), wiring.n_total
-
-
-def _cap(chip: Chip, resource: str) -> int:
-    limit = chip.core.resources.get(resource)
-    if limit is None:
-        return _UNLIMITED
-    return limit // _units(chip, resource)
-
-
-def _units(chip: Chip, resource: str) -> int:
-    return int(chip.core.cost_rules[resource].params.get("units", 1))
-
-
-def _memory(chip: Chip, wiring: Wiring) -> np.ndarray:
-    """The parameters of the memory rule, as ``fill._list_words`` reads them."""
-    rule = chip.core.cost_rules.get("synapse_words")
-    if rule is None:
-        return np.array([NO_RULE, 1, 0, 1, 0, 0], np.int64)
-    if rule.name == "linear":
-        return np.array([LINEAR, 1, 0, 1, 0, 0], np.int64)
-    p = rule.params
-    # Where no synapse is delayed by more than the pipeline, the lists store no delays.
-    delay_bits = p["delay_bits"] if wiring.delay.max(initial=0) > 1 else 0
-    entry = p["weight_bits"] + delay_bits + p["tag_bits"]
-    numbers = (SYNLIST, p["word_bits"], p["header_bits"], p["block"], entry, p["index_bits"])
-    return np.array(numbers, np.int64)
 
 
 def _check_delays(wiring: Wiring, chip: Chip) -> None:
@@ -153,11 +122,11 @@ def _run_fill(
     axons, n_axons = axon_keys(wiring, chip)
     order, starts = counting_order(wiring.post, wiring.n_neurons)
     limits = np.array(caps, np.int64)
-    return fill_cores(starts, axons[order], n_axons, opens, limits, _memory(chip, wiring))
+    return fill_cores(starts, axons[order], n_axons, opens, limits, memory(chip, wiring))
 
 
 def _caps(chip: Chip) -> list[int]:
-    return [_cap(chip, name) for name in _COLUMN]
+    return [cap(chip, name) for name in _COLUMN]
 
 
 def _fill(
@@ -165,7 +134,7 @@ def _fill(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cores of the neurons and what they use, or DoesNotFit where that cannot be."""
     caps = _caps(chip)
-    caps[0] = min(caps[0], most_neurons)
+    caps[USED_NEURONS] = min(caps[USED_NEURONS], most_neurons)
     core_of, usage, closed, status, neuron, need = _run_fill(wiring, chip, opens, caps)
     total = chip.core.count * chip.topology.max_chips
     if total == 1 and (status != FITS or usage.shape[0] > 1):
@@ -177,7 +146,7 @@ def _fill(
             chip=chip.name,
             core=int(usage.shape[0] - 1),
             resource=resource,
-            need=int(need) * _units(chip, resource),
+            need=int(need) * units(chip, resource),
             limit=chip.core.resources[resource],
             where=f"population {population!r}, neuron {index} alone",
             population=population,
@@ -199,9 +168,9 @@ def _fill(
 def _whole_network(wiring: Wiring, chip: Chip) -> DoesNotFit:
     """The worst wall of a chip's only core, by the need of the whole network."""
     opens = np.zeros(wiring.n_neurons, bool)
-    _, usage, *_ = _run_fill(wiring, chip, opens, [_UNLIMITED] * len(_COLUMN))
+    _, usage, *_ = _run_fill(wiring, chip, opens, [UNLIMITED] * len(_COLUMN))
     needs = {
-        name: int(usage[0, column]) * _units(chip, name)
+        name: int(usage[0, column]) * units(chip, name)
         for name, column in _COLUMN.items()
         if name in chip.core.resources
     }
@@ -220,13 +189,13 @@ def _check_targets(wiring: Wiring, chip: Chip, core_of: np.ndarray, n_cores: int
     """The wall of chips whose neurons address a single axon."""
     if chip.topology.multicast != "single_target" or not wiring.nnz:
         return
-    n_delays = int(wiring.delay.max(initial=0)) + 1
-    counts = count_axon_targets(
-        wiring.indptr, wiring.post, wiring.delay, core_of, n_cores, n_delays
-    )[: wiring.n_neurons]
+    delay, n_delays = delay_numbers(wiring)
+    counts = count_axon_targets(wiring.indptr, wiring.post, delay, core_of, n_cores, n_delays)
+    counts = counts[: wiring.n_neurons]
     worst = int(np.argmax(counts)) if counts.size else 0
     if counts.size and counts[worst] > 1:
         population, index = wiring.locate(worst)
+        several = counts[counts > 1]
         raise DoesNotFit(
             chip=chip.name,
             core=int(core_of[worst]),
@@ -235,6 +204,9 @@ def _check_targets(wiring: Wiring, chip: Chip, core_of: np.ndarray, n_cores: int
             limit=1,
             where=f"population {population!r}, neuron {index}, without splitter neurons",
             population=population,
+            hint=f"about {int(several.sum()):,} splitter neurons, one per target of the "
+            f"{several.size:,} neurons with several, which the mapper does not insert and which "
+            "add a tick",
         )
 
 
@@ -251,7 +223,7 @@ def _no_slots(
         chip=chip.name,
         core=core,
         resource="axons_out",
-        need=int(out[core]) * _units(chip, "axons_out"),
+        need=int(out[core]) * units(chip, "axons_out"),
         limit=chip.core.resources["axons_out"],
         where=where + f"{int(counts[worst])}",
         population=population,
@@ -259,7 +231,8 @@ def _no_slots(
 
 
 def _place(wiring: Wiring, chip: Chip, opens: np.ndarray) -> Mapping:
-    most, limit, no_slots = _UNLIMITED, _cap(chip, "axons_out"), None
+    most, limit, no_slots = UNLIMITED, cap(chip, "axons_out"), None
+    rows = signed_rows(wiring, chip)
     while True:
         try:
             core_of, usage = _fill(wiring, chip, opens, most)
@@ -267,19 +240,19 @@ def _place(wiring: Wiring, chip: Chip, opens: np.ndarray) -> Mapping:
             # Where smaller cores were tried for their output axons, those are the wall.
             raise (no_slots or error) from None
         n_cores = int(usage.shape[0])
-        counts = count_targets(wiring.indptr, wiring.post, core_of, n_cores)
+        counts = count_targets(wiring.indptr, wiring.post, rows, core_of, n_cores)
         out = np.bincount(core_of, weights=counts[: wiring.n_neurons], minlength=n_cores)
         if out.max(initial=0) <= limit:
             break
         # Fewer neurons per core need fewer output axons per core, though more in all.
         no_slots = no_slots or _no_slots(wiring, chip, core_of, counts, out)
-        if int(usage[:, 0].max()) == 1:
+        if int(usage[:, USED_NEURONS].max()) == 1:
             raise no_slots
-        most = max(1, int(usage[:, 0].max()) * 3 // 4)
+        most = max(1, int(usage[:, USED_NEURONS].max()) * 3 // 4)
     _check_targets(wiring, chip, core_of, n_cores)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     targets = np.empty(int(starts[-1]), np.int32)
-    list_targets(wiring.indptr, wiring.post, core_of, n_cores, starts, targets)
+    list_targets(wiring.indptr, wiring.post, rows, core_of, n_cores, starts, targets)
     used = {"axons_out": out.astype(np.int64)}
     used |= {name: usage[:, column] for name, column in _COLUMN.items()}
     return Mapping(
@@ -288,36 +261,12 @@ def _place(wiring: Wiring, chip: Chip, opens: np.ndarray) -> Mapping:
         core_of=core_of,
         n_cores=n_cores,
         n_chips=max(1, -(-n_cores // chip.core.count)),
-        usage={name: used[name] * _units(chip, name) for name in chip.core.resources},
+        usage={name: used[name] * units(chip, name) for name in chip.core.resources},
         targets=targets,
         target_starts=starts,
-        notes=_notes(wiring, chip),
+        notes=notes(wiring, chip, int(usage[:, USED_NEURONS].max(initial=0))),
+        needs_quantisation=bool(quantisation(wiring, chip)),
     )
-
-
-def _notes(wiring: Wiring, chip: Chip) -> tuple[str, ...]:
-    """What the mapping takes for granted: weights are not quantised here, models not fitted."""
-    weights, kind, notes = wiring.weights, chip.synapse, []
-    bits = kind.weight_bits
-    if bits is not None and not (weights.integer and weights.largest < 2 ** (bits - 1)):
-        notes.append(f"weights assumed to survive quantisation to {bits} bits")
-    values = kind.weight_values_per_neuron
-    if values is not None and weights.n_values > values:
-        notes.append(f"weights assumed to reduce to {values} values per neuron")
-    if kind.sign == "per_source" and weights.mixed_sources:
-        notes.append(
-            f"{weights.mixed_sources} sources have synapses of both signs, the chip one sign "
-            "per source: assumed to be representable"
-        )
-    if kind.sign == "per_axon_type" and weights.mixed_sources:
-        notes.append("axon types assumed to give each synapse its sign")
-    shortest = int(wiring.delay.min(initial=kind.delay_min))
-    if shortest < kind.delay_min:
-        notes.append(f"delays below {kind.delay_min} tick last {kind.delay_min} on the chip")
-    foreign = [name for name in wiring.models if name not in chip.neuron.models]
-    if chip.neuron.models and foreign:
-        notes.append(f"neuron model {', '.join(foreign)} assumed to run on the chip")
-    return tuple(notes)
 
 
 def place(wiring: Wiring, chip: Chip) -> Mapping:

@@ -41,6 +41,7 @@ COSTS: dict[str, dict[str, str]] = {
         "neuron_idle": "time",
         "spike_out": "time",
         "sync": "time",
+        "sync_one_tile": "time",
         "sync_multichip": "time",
     },
     "cycles": {
@@ -101,7 +102,7 @@ def _no_price(problems: Problems, path: str, entry: dict) -> NoPrice | None:
     note = parsed["note"] or ""
     if excuse == "included_in":
         reason = f"included in {parsed[excuse]}" + (f": {note}" if note else "")
-        return NoPrice(path=path, status="included", reason=reason)
+        return NoPrice(path=path, status="included", reason=reason, within=parsed[excuse] or "")
     if excuse == "absent":
         return NoPrice(path=path, status="absent", reason=parsed[excuse] or "")
     return NoPrice(path=path, status="unpublished", reason=note or "unpublished")
@@ -192,31 +193,3 @@ def _price(
     if excused is not None or len(problems.found) > before:
         return excused
     return _constant(problems, path, entry, dimension, source)
-
-
-def check_terms(problems: Problems, prices: dict[str, Price], mode: str | None) -> None:
-    """Rules over the whole price list: all-in prices stand alone, times fit the mode."""
-    numbers = {path: price for path, price in prices.items() if isinstance(price, Constant)}
-    all_in = [path for path, price in numbers.items() if price.scope == "all_in"]
-    for path in all_in:
-        if path != "energy.all_in":
-            remedy = "move it to [energy.all_in], or to [[published]] to only show it"
-            problems.add(path, "scope", "all_in", "is only allowed in [energy.all_in]", remedy)
-    if "energy.all_in" in numbers:
-        if numbers["energy.all_in"].scope != "all_in":
-            remedy = 'write scope = "all_in"'
-            problems.add("energy.all_in", "scope", "incremental", "must be all_in", remedy)
-        for path in numbers:
-            if path.startswith(("energy.", "power.")) and path not in all_in:
-                rule = "would be counted twice beside the all-in price energy.all_in"
-                remedy = f"remove one of the two, or move one to [[published]] ({path})"
-                problems.add(path, "value", numbers[path].text, rule, remedy)
-    for path in numbers:
-        table = path.split(".")[0]
-        if (table == "cycles") != (mode == "clocked") and table in ("cycles", "latency"):
-            rule = f"does not go with [time] mode = {mode!r}"
-            remedy = "clocked chips have [cycles], all others [latency]"
-            problems.add(path, "value", numbers[path].text, rule, remedy)
-    if "power.clock_per_hz" in numbers and mode != "clocked":
-        rule = f"needs a clock, and [time] mode is {mode!r}"
-        problems.add("power.clock_per_hz", "value", ..., rule, "use power.chip_static")

@@ -1,11 +1,14 @@
 """What is wrong with a chip file? Problems are collected, all of a file at once."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from neurosim.errors import ParameterError
 from neurosim.units import parse_quantity, quantity
+
+_NAME = re.compile("[a-z0-9][a-z0-9._-]*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,8 @@ class Problems:
         shown = "" if value is ... else short(value)
         if len(key) > 60:
             key = key[:57] + "..."
+        # A key of a stranger's file may hold what moves a terminal's cursor.
+        key = key if key.isprintable() else ascii(key)
         self.found.append(
             Problem(file=self.file, table=table, key=key, value=shown, rule=rule, remedy=remedy)
         )
@@ -87,13 +92,28 @@ class Problems:
 
 
 def text(limit: int = 400) -> Check:
-    """A non-empty string of bounded length."""
+    """A non-empty string of bounded length, without control characters."""
 
     def check(problems: Problems, table: str, key: str, value: Any) -> str | None:
         if isinstance(value, str) and value.strip() and len(value) <= limit:
-            return " ".join(value.split())
-        rule = f"must be text of 1 to {limit} characters"
+            line = " ".join(value.split())
+            if line.isprintable():
+                return line
+        rule = f"must be text of 1 to {limit} printable characters"
         problems.add(table, key, value, rule, "write it in quotes")
+        return None
+
+    return check
+
+
+def name_of(limit: int) -> Check:
+    """A name that is safe in paths, tables and spreadsheets."""
+
+    def check(problems: Problems, table: str, key: str, value: Any) -> str | None:
+        if isinstance(value, str) and len(value) <= limit and _NAME.fullmatch(value):
+            return value
+        rule = f"must be a name of 1 to {limit} of the characters a-z 0-9 . _ -"
+        problems.add(table, key, value, rule, "begin it with a letter or a digit")
         return None
 
     return check
@@ -171,6 +191,7 @@ def list_of(check_one: Check, limit: int = 64) -> Check:
             rule = f"must be a list of at most {limit}"
             problems.add(table, key, value, rule, 'for example ["a", "b"]')
             return None
-        return tuple(check_one(problems, table, key, element) for element in value)
+        parsed = (check_one(problems, table, key, element) for element in value)
+        return tuple(element for element in parsed if element is not None)
 
     return check

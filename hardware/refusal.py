@@ -10,8 +10,9 @@ class Remedy:
     """A change with which the network fits; it was tried before it is offered.
 
     ``kind`` is ``"size"`` (neurons of population ``owner``), ``"scale"`` (share of every
-    population), ``"fan_in"`` (distinct inputs of each neuron), ``"delay"`` (ticks),
-    ``"one_delay"`` (per source), ``"tick"`` (ms), or ``"all"`` of its ``parts`` together;
+    population), ``"fan_in"`` (distinct inputs of each neuron), ``"same_inputs"`` (distinct
+    inputs of all neurons together), ``"delay"`` (ticks), ``"one_delay"`` (per source),
+    ``"tick"`` (ms), or ``"all"`` of its ``parts`` together;
     ``value`` is the largest, for a tick the smallest, that fits.
     """
 
@@ -36,6 +37,7 @@ class DoesNotFit(MappingError):
     need, limit : int
     where : str                     population and neuron, for people
     remedies : tuple of Remedy      each of them, applied, fits
+    hint : str                      what else would do, and was not tried
     """
 
     def __init__(
@@ -49,10 +51,11 @@ class DoesNotFit(MappingError):
         where: str = "",
         population: str = "",
         remedies: tuple[Remedy, ...] = (),
+        hint: str = "",
     ) -> None:
         self.chip, self.core, self.resource = chip, core, resource
         self.need, self.limit, self.where = need, limit, where
-        self.population, self.remedies = population, tuple(remedies)
+        self.population, self.remedies, self.hint = population, tuple(remedies), hint
         super().__init__(f"chip {chip!r} cannot hold the network: {self.reason}")
 
     @property
@@ -62,4 +65,6 @@ class DoesNotFit(MappingError):
         where = f" ({self.where})" if self.where else ""
         fits = " or ".join(str(remedy) for remedy in self.remedies)
         remedy = f"; would fit: {fits}" if fits else "; no smaller form of it was found to fit"
+        if self.hint:
+            remedy = (remedy if fits else "") + f"; not tried: {self.hint}"
         return f"{place}needs {self.need} {self.resource}, limit {self.limit}{where}{remedy}"

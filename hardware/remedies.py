@@ -6,16 +6,22 @@ from dataclasses import replace
 
 import numpy as np
 
+from neurosim.errors import BuildError
+
 from .chip import Chip
-from .mapping import Mapping, axon_keys, place
+from .fewer import limit_fan_in, share_inputs, spread
+from .limits import axon_keys
+from .mapping import Mapping, place
 from .refusal import DoesNotFit, Remedy
-from .wiring import Wiring, limit_fan_in, restrict
+from .wiring import Wiring, wire
 
 # Each step of a search maps the network once more: coarse steps for large networks.
 _LARGE = 2_000_000
 _FINE, _COARSE = 64, 4
 _SMALL = 4096
 _SHARES = 2**16
+# Where neurons of their own (splitters) would do, a population cut to less is no remedy.
+_USELESS = 0.25
 
 
 def _fits(wiring: Wiring, chip: Chip) -> bool:
@@ -49,11 +55,24 @@ def _steps(wiring: Wiring) -> int:
     return _COARSE if wiring.nnz > _LARGE else _FINE
 
 
-def _size(wiring: Wiring, chip: Chip, name: str) -> Remedy | None:
+def _resized_fits(wiring: Wiring, chip: Chip, sizes: dict[str, int], adjust: bool) -> bool:
+    """True if the network with these sizes, its random synapses drawn again, fits.
+
+    With ``adjust``, its delays are changed to what the chip has.
+    """
+    tick = None if wiring.time == "steps" else wiring.tick
+    try:
+        smaller = wire(wiring.network, tick, sizes)
+    except BuildError:
+        return False
+    return _fits(_adjusted(smaller, chip)[0] if adjust else smaller, chip)
+
+
+def _size(wiring: Wiring, chip: Chip, name: str, least: int, adjust: bool) -> Remedy | None:
     most = wiring.sizes[name]
-    fits = lambda n: _fits(restrict(wiring, wiring.sizes | {name: n}), chip)  # noqa: E731
+    fits = lambda n: _resized_fits(wiring, chip, wiring.sizes | {name: n}, adjust)  # noqa: E731
     value = _largest(most, fits, _steps(wiring))
-    if value == 0:
+    if value <= least:
         return None
     text = f"at most {value} neurons in {name!r} (now {most})"
     return Remedy(kind="size", owner=name, value=value, text=text)
@@ -63,8 +82,10 @@ def _scaled(sizes: dict[str, int], share: float) -> dict[str, int]:
     return {name: max(1, math.floor(n * share)) if n else 0 for name, n in sizes.items()}
 
 
-def _scale(wiring: Wiring, chip: Chip) -> Remedy | None:
-    fits = lambda k: _fits(restrict(wiring, _scaled(wiring.sizes, k / _SHARES)), chip)  # noqa: E731
+def _scale(wiring: Wiring, chip: Chip, adjust: bool) -> Remedy | None:
+    def fits(k: float) -> bool:
+        return _resized_fits(wiring, chip, _scaled(wiring.sizes, k / _SHARES), adjust)
+
     value = _largest(_SHARES, fits, _steps(wiring)) / _SHARES
     if value == 0:
         return None
@@ -76,11 +97,21 @@ def _scale(wiring: Wiring, chip: Chip) -> Remedy | None:
 
 
 def _fan_in(wiring: Wiring, chip: Chip, error: DoesNotFit) -> Remedy | None:
+    """Fewer inputs per neuron: whichever they are, or, failing that, the same for all.
+
+    Tried with the first inputs of each neuron and with two random choices for each: neurons
+    of a core share the axons of the former, hardly those of the latter.
+    """
     axons, _ = axon_keys(wiring, chip)
-    if not _fits(limit_fan_in(wiring, axons, error.limit), chip):
+    most = error.limit
+    orders = [axons, *(spread(axons, wiring.post, seed) for seed in (1, 2))]
+    if all(_fits(limit_fan_in(wiring, order, most), chip) for order in orders):
+        text = f"at most {most} distinct inputs per neuron"
+        return Remedy(kind="fan_in", owner="", value=most, text=text)
+    if not _fits(share_inputs(wiring, axons, most), chip):
         return None
-    text = f"at most {error.limit} distinct inputs per neuron"
-    return Remedy(kind="fan_in", owner="", value=error.limit, text=text)
+    text = f"the same {most} inputs for all neurons"
+    return Remedy(kind="same_inputs", owner="", value=most, text=text)
 
 
 def _tick(wiring: Wiring, chip: Chip, error: DoesNotFit) -> Remedy | None:
@@ -116,7 +147,7 @@ def _adjusted(wiring: Wiring, chip: Chip) -> tuple[Wiring, list[Remedy]]:
     most, delay = chip.synapse.delay_max, wiring.delay
     if most is not None and delay.max(initial=0) > most:
         delay = np.minimum(delay, most)
-        text = f"delays up to {most} ticks"
+        text = f"delays cut to {most} {'tick' if most == 1 else 'ticks'} or less"
         parts.append(Remedy(kind="delay", owner="", value=most, text=text))
     if chip.topology.multicast == "single_target" and delay.size:
         least = np.full(wiring.n_total, delay.max(), delay.dtype)
@@ -128,11 +159,15 @@ def _adjusted(wiring: Wiring, chip: Chip) -> tuple[Wiring, list[Remedy]]:
     return replace(wiring, delay=delay), parts
 
 
-def _by_size(wiring: Wiring, chip: Chip, error: DoesNotFit) -> list[Remedy]:
+def _by_size(wiring: Wiring, chip: Chip, error: DoesNotFit, adjust: bool) -> list[Remedy]:
     """Smaller populations, or all of them scaled where no single one helps."""
-    found = [_size(wiring, chip, name) for name in _candidates(wiring, error)]
+    share = _USELESS if error.hint else 0.0
+    found = [
+        _size(wiring, chip, name, int(share * wiring.sizes[name]), adjust)
+        for name in _candidates(wiring, error)
+    ]
     remedies = [remedy for remedy in found if remedy is not None]
-    if not remedies and (scale := _scale(wiring, chip)) is not None:
+    if not remedies and not error.hint and (scale := _scale(wiring, chip, adjust)) is not None:
         remedies.append(scale)
     return remedies
 
@@ -152,12 +187,13 @@ def _search(error: DoesNotFit, wiring: Wiring, chip: Chip) -> list[Remedy]:
     if error.resource == "axons_in" and (few := _fan_in(wiring, chip, error)) is not None:
         found.append(few)
     if not parts:
-        return found + _by_size(wiring, chip, error)
+        return found + _by_size(wiring, chip, error, adjust=False)
     # Other delays alone are not enough: with them, what else does it take?
     try:
         place(adjusted, chip)
     except DoesNotFit as other:
-        return found + [_together([*parts, more]) for more in _by_size(adjusted, chip, other)]
+        smaller = _by_size(adjusted, chip, other, adjust=True)
+        return found + [_together([*parts, more]) for more in smaller]
     return found
 
 
@@ -172,6 +208,7 @@ def with_remedies(error: DoesNotFit, wiring: Wiring, chip: Chip) -> DoesNotFit:
         where=error.where,
         population=error.population,
         remedies=tuple(_search(error, wiring, chip)),
+        hint=error.hint,
     )
 
 

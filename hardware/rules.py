@@ -1,8 +1,9 @@
 """How do neurons and synapses use up a core? The closed vocabulary of cost rules.
 
-A chip file names a rule and its parameters for each resource; a new rule is code here
-(a name in :data:`RULES`, and a branch where ``mapping.py`` counts it). Room is left for
-the rules of other chips: convolution kernels charged in powers of two, content
+A chip file names a rule and its parameters for each resource. A new rule takes a name and
+parameters in :data:`RULES`, its resource in :data:`RESOURCES`, and the counting: of axons in
+``limits.axon_keys``, of memory in ``limits.memory`` and ``fill._list_words``. Room is left
+for the rules of other chips: convolution kernels charged in powers of two, content
 addressable memories, pooled bytes, software deadlines.
 
 ==================  ==========================================================

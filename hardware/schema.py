@@ -6,6 +6,8 @@ them and reports all problems at once. Prices have their own module, ``prices.py
 
 from typing import Any
 
+from .agreement import check_inclusions, check_prices, check_tables
+from .assumptions import FEATURES
 from .chip import (
     READS,
     SCOPES,
@@ -22,7 +24,7 @@ from .chip import (
     Validation,
     frozen,
 )
-from .prices import check_terms, parse_prices
+from .prices import parse_prices
 from .problems import (
     Check,
     Key,
@@ -31,6 +33,7 @@ from .problems import (
     fraction,
     in_unit,
     list_of,
+    name_of,
     text,
     whole,
     words,
@@ -62,7 +65,7 @@ def source(problems: Problems, table: str, key: str, value: Any) -> Source | Non
 
 _SOURCED = {"source": Key(source, required=True), "read": Key(words(*READS), required=True)}
 _CHIP = {
-    "name": Key(text(40), required=True),
+    "name": Key(name_of(40), required=True),
     "title": Key(text(80), required=True),
     "vendor": Key(text(80), required=True),
     "year": Key(whole(1950, 2100), required=True),
@@ -71,7 +74,7 @@ _CHIP = {
     "evidence": Key(text(600), required=True),
     "node": Key(text(80), default="unknown"),
     "licence": Key(text(200), default=""),
-    "aliases": Key(list_of(text(40)), default=()),
+    "aliases": Key(list_of(name_of(40)), default=()),
     "schema_version": Key(whole(1, SCHEMA_VERSION), required=True),
 }
 _TIME = _SOURCED | {
@@ -89,7 +92,7 @@ _TOPOLOGY = _SOURCED | {
 }
 _NEURON = _SOURCED | {
     "models": Key(list_of(text(40)), default=()),
-    "state_bits": Key(whole(1, 1024)),
+    "features": Key(list_of(words(*FEATURES))),
 }
 _SYNAPSE = _SOURCED | {
     "weight_bits": Key(whole(1, 64)),
@@ -97,7 +100,8 @@ _SYNAPSE = _SOURCED | {
     "sign": Key(words("per_synapse", "per_source", "per_axon_type"), default="per_synapse"),
     "delay_min": Key(whole(0, 2**20), default=0),
     "delay_max": Key(whole(0, 2**20)),
-    "formats": Key(list_of(text(40)), default=("default",)),
+    "delay_free": Key(whole(0, 2**20)),
+    "formats": Key(list_of(name_of(40)), default=("default",)),
     "charged": Key(words("mapped", "full_row", "dense"), default="mapped"),
 }
 _FIGURE = _SOURCED | {
@@ -111,7 +115,7 @@ _CALIBRATION = _SOURCED | {
     "fitted": Key(text(), required=True),
     "residual": Key(text(), required=True),
 }
-_QUANTITIES = {"power": "power", "dynamic_energy": "energy"}
+_QUANTITIES = {"power": "power", "dynamic_energy": "energy", "step_time": "time"}
 _VALIDATION = _SOURCED | {
     "id": Key(text(60), required=True),
     "workload": Key(text(60), required=True),
@@ -138,6 +142,9 @@ WORKLOADS: dict[str, dict[str, Key]] = {
         "synops": Key(whole(0, 2**53), required=True),
         "neuron_active": Key(whole(0, 2**53), default=0),
         "neuron_idle": Key(whole(0, 2**53), default=0),
+        "steps": Key(whole(0, 2**40), default=0),
+        "cores": Key(whole(0, 2**20), default=0),
+        "chips": Key(whole(1, 2**20), default=1),
     },
 }
 _TOP = ("chip", "time", "topology", "core", "neuron", "synapse", "energy", "power", "latency")
@@ -297,7 +304,9 @@ def parse_chip(document: dict, file: str) -> tuple[Chip | None, list]:
     head.pop("schema_version")
     sections = _sections(problems, document)
     prices = parse_prices(problems, document, sections["synapse"].formats, source)
-    check_terms(problems, prices, sections["time"].mode)
+    check_prices(problems, prices, sections["time"].mode)
+    check_inclusions(problems, prices)
+    check_tables(problems, document, sections, prices)
     if problems.found:
         return None, problems.found
     return Chip(path=file, prices=frozen(prices), **head, **sections), []

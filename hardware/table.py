@@ -45,7 +45,7 @@ def _cells(row: "Row") -> list[str]:
     seconds = None if row.time_s is None else row.time_s.nominal / row.n_inferences
     return [
         row.chip,
-        "yes",
+        "after quantisation" if row.needs_quantisation else "yes",
         cores,
         f"{row.n_spikes:,}",
         f"{row.n_synops:,}",
@@ -105,6 +105,7 @@ def _flat(row: "Row") -> dict[str, Any]:
         "kind": row.kind,
         "tier": row.tier,
         "fits": row.fits,
+        "needs_quantisation": row.needs_quantisation,
         "reason": row.reason,
         "cores": row.cores,
         "chips": row.chips,
@@ -118,6 +119,7 @@ def _flat(row: "Row") -> dict[str, Any]:
         **{f"{name}_j": value for name, value in parts.items()},
         **ends(row.time_s, "time", "s"),
         "time_per_step_s": row.step_s,
+        "overruns": row.overruns,
         "power_w": row.power_w,
         "worst_basis": row.basis,
         "unpriced": "; ".join(row.unpriced),
@@ -147,9 +149,14 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     Raises
     ------
     ParameterError
-        The folder is missing or cannot be written.
+        The path is none, or its folder is missing or cannot be written.
     """
-    path = Path(path)
+    try:
+        path = Path(path)
+    except TypeError:
+        raise ParameterError(f"path must be text or a Path, got {type(path).__name__}") from None
+    if not path.name:
+        raise ParameterError(f"path must name a file, got {str(path)!r}; give 'energy.csv'")
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         with open(beside, "w", encoding="utf-8", newline="") as file:
@@ -157,10 +164,11 @@ def write_text(path: str | os.PathLike, text: str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except OSError as error:
-        with contextlib.suppress(OSError):
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        with contextlib.suppress(OSError, ValueError):
             beside.unlink(missing_ok=True)
+        reason = getattr(error, "strerror", None) or str(error)
         raise ParameterError(
-            f"file {str(path)!r} cannot be written ({error.strerror}); "
+            f"file {str(path)!r} cannot be written ({reason}); "
             "give a path in a folder that exists and is writable"
         ) from None

@@ -20,7 +20,7 @@ from .load import list_chips, load_chip
 from .mapping import map_network
 from .workloads import BUILDERS, Piece
 
-_UNITS = {"power": "W", "dynamic_energy": "J"}
+_UNITS = {"power": "W", "dynamic_energy": "J", "step_time": "s"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,9 +50,10 @@ class ValidationRow:
 
 @dataclass(frozen=True, slots=True)
 class ValidationTable:
-    """Rows of :func:`validate`; ``print`` shows them."""
+    """Rows of :func:`validate`, and what was fitted to what; ``print`` shows them."""
 
     rows: tuple[ValidationRow, ...]
+    calibrations: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         head = ["chip", "workload", "label", "model", "measured", "error", "within", "how"]
@@ -68,29 +69,32 @@ class ValidationTable:
             for line in grid
         ]
         lines.insert(1, "  ".join("-" * width for width in widths))
-        return "\n".join(line.rstrip() for line in lines)
+        return "\n".join(line.rstrip() for line in (*lines, *self.calibrations))
 
     __repr__ = __str__
 
 
 def _counted(parameters: dict[str, float]) -> Census:
-    """A census of published counts, without a network."""
-    none = np.zeros(0, np.int64)
-    zeros = dict.fromkeys(("source_spikes", "messages", "external", "hops_x", "hops_y"), 0)
-    names = ("neurons", "spikes", "synops", "active", "idle", "axons_in", "axons_out")
+    """A census of published counts, spread evenly over the cores, without a network."""
+    n_cores = int(parameters["cores"])
+    counts = {name: int(parameters[name]) for name in ("synops", "neuron_active", "neuron_idle")}
+    each = {name: np.full(n_cores, n / max(1, n_cores)) for name, n in counts.items()}
+    none = np.zeros(n_cores)
+    names = ("source_spikes", "messages", "external", "without_target", "hops_x", "hops_y")
+    zeros = dict.fromkeys((*names, "spikes", "intra_tile", "chip_crossings"), 0)
+    cores = dict.fromkeys(("neurons", "spikes", "axons_in", "axons_out"), none)
+    cores |= {"synops": each["synops"]}
+    cores |= {"active": each["neuron_active"], "idle": each["neuron_idle"]}
     return Census(
-        n_steps=0,
+        n_steps=int(parameters["steps"]),
         tick_s=None,
         n_inferences=1,
-        n_cores=0,
-        n_chips=1,
-        spikes=0,
-        synops=int(parameters["synops"]),
-        active=int(parameters["neuron_active"]),
-        idle=int(parameters["neuron_idle"]),
-        intra_tile=0,
-        chip_crossings=0,
-        cores=dict.fromkeys(names, none),
+        n_cores=n_cores,
+        n_chips=int(parameters["chips"]),
+        synops=counts["synops"],
+        active=counts["neuron_active"],
+        idle=counts["neuron_idle"],
+        cores=cores,
         populations={},
         projections={},
         steps=None,
@@ -102,7 +106,7 @@ def _counted(parameters: dict[str, float]) -> Census:
 def _scaled(counts: Census, scale: float, chip: Chip) -> Census:
     """The census of ``scale`` such pieces side by side, for the same number of steps."""
     names = ("n_cores", "spikes", "source_spikes", "synops", "active", "idle", "messages")
-    names += ("external", "hops_x", "hops_y", "intra_tile", "chip_crossings")
+    names += ("external", "without_target", "hops_x", "hops_y", "intra_tile", "chip_crossings")
     grown = {name: round(getattr(counts, name) * scale) for name in names}
     n_chips = max(1, -(-grown["n_cores"] // chip.core.count))
     return replace(counts, steps=None, n_chips=n_chips, **grown)
@@ -118,6 +122,8 @@ def _simulated(piece: Piece, chip: Chip) -> Census:
 def _quantity(estimate: Estimate, quantity: str) -> float:
     if quantity == "power":
         return float(estimate.power_w or 0.0)
+    if quantity == "step_time":
+        return float(estimate.step_s or 0.0)
     return sum(term.energy_j for term in estimate.terms if term.category != "static")
 
 
@@ -151,10 +157,12 @@ def validate(*chips: Chip | str, seed: int = 0) -> ValidationTable:
     Examples
     --------
     >>> for row in validate("loihi").rows:
-    ...     print(row.label, row.ok, f"{1e3 * row.model:.2f} mJ, {100 * row.error:+.1f} %")
-    predicted True 1.52 mJ, +14.5 %
+    ...     print(row.quantity, row.label, row.ok, f"{100 * row.error:+.1f} %")
+    dynamic_energy predicted True +14.5 %
+    step_time calibrated True -0.5 %
     """
     named = [load_chip(chip) for chip in (chips or list_chips())]
     return ValidationTable(
-        tuple(_row(chip, row, seed) for chip in named for row in chip.validations)
+        tuple(_row(chip, row, seed) for chip in named for row in chip.validations),
+        tuple(f"{chip.name} {fit}" for chip in named for fit in chip.calibrations),
     )

@@ -6,18 +6,23 @@ are left out, as compilers leave them out; delays are in ticks of the chip.
 """
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neurosim import checks
 from neurosim._jit import kernel
+from neurosim.connectivity import AllToAll, FromArrays, FromMatrix
 from neurosim.connectivity.delays import to_steps
-from neurosim.errors import ParameterError
-from neurosim.network import expand
+from neurosim.errors import BuildError, ParameterError
+from neurosim.synapses import Synapses, expand
 
 if TYPE_CHECKING:
-    from neurosim.network import Network
+    from neurosim.network import Network, Projection
+
+# Rules whose synapses stay what they are when a population is cut; others are drawn again.
+_LISTED = (AllToAll, FromArrays, FromMatrix)
+_MOST_TICKS = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -32,9 +37,12 @@ class Wiring:
     delay : int32[nnz]              ticks
     projection : int32[nnz]         index into ``projections``
     indptr : int64[n_total + 1]     rows of ``pre``
+    weight : float64[nnz]           never 0
     macs : dict                     synapses per projection, zero weights included
-    weights : Weights               what a chip's weights would have to represent
     models : tuple of str           names of the neuron models
+    features : tuple of str         what they need beyond an integrator that is reset to a value
+    stimuli : tuple of str          inputs that are no population, which nothing here counts
+    network : Network               what was flattened
     """
 
     time: str
@@ -49,9 +57,12 @@ class Wiring:
     delay: np.ndarray
     projection: np.ndarray
     indptr: np.ndarray
+    weight: np.ndarray
     macs: dict[str, int]
-    weights: "Weights"
     models: tuple[str, ...]
+    features: tuple[str, ...]
+    stimuli: tuple[str, ...]
+    network: "Network"
 
     @property
     def nnz(self) -> int:
@@ -77,16 +88,6 @@ class Wiring:
             if at <= neuron and self.sizes[candidate]:
                 name, start = candidate, at
         return name, neuron - start
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """What weights a network has, as far as a chip's weight format is concerned."""
-
-    integer: bool
-    largest: float
-    n_values: int
-    mixed_sources: int
 
 
 def tick_of(network: "Network", tick: float | None) -> float:
@@ -134,19 +135,99 @@ def counting_order(keys, n_keys):
     return order, starts
 
 
-def _weights(pre: np.ndarray, weight: np.ndarray, n_total: int) -> Weights:
-    positive = np.bincount(pre[weight > 0], minlength=n_total) > 0
-    negative = np.bincount(pre[weight < 0], minlength=n_total) > 0
-    return Weights(
-        integer=bool(np.all(weight == np.rint(weight))),
-        largest=float(np.abs(weight).max(initial=0.0)),
-        n_values=int(np.unique(weight).size),
-        mixed_sources=int(np.count_nonzero(positive & negative)),
-    )
+@dataclass(frozen=True, slots=True)
+class _Sized:
+    """Stands for a population of another size, so that its synapses can be drawn again."""
+
+    name: str
+    n: int
 
 
-def wire(network: "Network", tick: float | None = None) -> Wiring:
+def _synapses(network: "Network", projection: "Projection", sizes: dict[str, int]) -> Synapses:
+    """The synapses of a projection between populations of these sizes.
+
+    Raises
+    ------
+    BuildError
+        The rule cannot connect populations of these sizes.
+    """
+    pre, post = projection.pre, projection.post
+    n_pre, n_post = sizes[pre.name], sizes[post.name]
+    if (n_pre, n_post) == (pre.n, post.n):
+        return expand(network, projection)
+    if isinstance(projection.rule, _LISTED):
+        s = expand(network, projection)
+        kept = (s.pre < n_pre) & (s.post < n_post)
+        return Synapses(s.pre[kept], s.post[kept], s.weight[kept], s.delay[kept])
+    small = _Sized(pre.name, n_pre)
+    target = small if pre is post else _Sized(post.name, n_post)
+    try:
+        found = expand(network, replace(projection, pre=small, post=target))
+    except ParameterError as error:
+        raise BuildError(str(error)) from None
+    if not found.pre.size == found.weight.size == found.delay.size:
+        raise BuildError(f"Projection {projection.name!r} has weights or delays for one size only")
+    return found
+
+
+def _ticks(owner: str, delay: np.ndarray, tick: float) -> np.ndarray:
+    longest = float(delay.max(initial=0.0))
+    if longest / tick >= _MOST_TICKS:
+        raise ParameterError(
+            f"hardware.tick must be so long that no delay has {_MOST_TICKS:,} ticks, got "
+            f"{tick:g} ms for a delay of {longest:g} ms in {owner!r}; use a longer tick"
+        )
+    return to_steps(delay, tick).astype(np.int32)
+
+
+def _features(populations: list[Any]) -> tuple[str, ...]:
+    """What the neurons need beyond integration, a threshold and a reset to a value."""
+    found = set()
+    for population in populations:
+        if population.is_source or not population.n:
+            continue
+        params = population.neurons.params
+        if "tau_syn_exc" in params:
+            found.add("two_exponential_synapses")
+        if "tau_syn" in params:
+            found.add("exponential_synapse")
+        if np.any(np.asarray(params.get("t_ref", 0.0)) > 0):
+            found.add("refractory")
+        if np.any(np.asarray(params.get("soft_reset", 0.0)) > 0):
+            found.add("soft_reset")
+    return tuple(sorted(found))
+
+
+def _flat(
+    network: "Network", tick: float, sizes: dict[str, int], first: dict[str, int]
+) -> tuple[list[np.ndarray], dict[str, int]]:
+    """pre, post, delay, projection and weight of all synapses, and the MACs of projections."""
+    columns: list[list[np.ndarray]] = [[], [], [], [], []]
+    macs = {}
+    for index, (name, projection) in enumerate(network.projections.items()):
+        synapses = _synapses(network, projection, sizes)
+        macs[name] = len(synapses)
+        kept = np.flatnonzero(synapses.weight)
+        columns[0].append((synapses.pre[kept] + first[projection.pre.name]).astype(np.int32))
+        columns[1].append((synapses.post[kept] + first[projection.post.name]).astype(np.int32))
+        columns[2].append(_ticks(name, synapses.delay[kept], tick))
+        columns[3].append(np.full(kept.size, index, np.int32))
+        columns[4].append(synapses.weight[kept])
+    kinds = (np.int32, np.int32, np.int32, np.int32, np.float64)
+    whole = [
+        np.concatenate(column) if column else np.empty(0, kind)
+        for column, kind in zip(columns, kinds, strict=True)
+    ]
+    return whole, macs
+
+
+def wire(
+    network: "Network", tick: float | None = None, sizes: dict[str, int] | None = None
+) -> Wiring:
     """Flatten a network; ``tick`` in ms for continuous networks (default 1 ms).
+
+    With ``sizes``, as if its populations had these sizes: synapses that are listed or follow
+    from the sizes are cut, those of random rules are drawn again, as the network would.
 
     Examples
     --------
@@ -160,32 +241,16 @@ def wire(network: "Network", tick: float | None = None) -> Wiring:
     """
     tick = tick_of(network, tick)
     ordered = sorted(network.populations.values(), key=lambda population: population.is_source)
-    sizes = {population.name: population.n for population in ordered}
-    n_neurons = sum(p.n for p in ordered if not p.is_source)
+    sizes = {p.name: p.n if sizes is None else sizes[p.name] for p in ordered}
     n_total = sum(sizes.values())
     first = dict(zip(sizes, np.cumsum([0, *sizes.values()]).tolist(), strict=False))
-    columns: list[list[np.ndarray]] = [[], [], [], [], []]
-    macs = {}
-    for index, (name, projection) in enumerate(network.projections.items()):
-        synapses = expand(network, projection)
-        macs[name] = len(synapses)
-        kept = np.flatnonzero(synapses.weight)
-        columns[0].append((synapses.pre[kept] + first[projection.pre.name]).astype(np.int32))
-        columns[1].append((synapses.post[kept] + first[projection.post.name]).astype(np.int32))
-        columns[2].append(to_steps(synapses.delay[kept], tick).astype(np.int32))
-        columns[3].append(np.full(kept.size, index, np.int32))
-        columns[4].append(synapses.weight[kept])
-    kinds = (np.int32, np.int32, np.int32, np.int32, np.float64)
-    pre, post, delay, which, weight = (
-        np.concatenate(column) if column else np.empty(0, kind)
-        for column, kind in zip(columns, kinds, strict=True)
-    )
+    (pre, post, delay, which, weight), macs = _flat(network, tick, sizes, first)
     order, indptr = counting_order(pre, n_total)
     return Wiring(
         time=network.time,
         tick=tick,
         sizes=sizes,
-        n_neurons=n_neurons,
+        n_neurons=sum(sizes[p.name] for p in ordered if not p.is_source),
         n_total=n_total,
         projections=tuple(network.projections),
         ends={name: (p.pre.name, p.post.name) for name, p in network.projections.items()},
@@ -194,50 +259,10 @@ def wire(network: "Network", tick: float | None = None) -> Wiring:
         delay=delay[order],
         projection=which[order],
         indptr=indptr,
+        weight=weight[order],
         macs=macs,
-        weights=_weights(pre, weight, n_total),
         models=tuple(sorted({p.kind for p in ordered if not p.is_source})),
-    )
-
-
-def restrict(wiring: Wiring, sizes: dict[str, int]) -> Wiring:
-    """The same network with only the first ``sizes[name]`` neurons of each population."""
-    parts = [np.arange(old) < sizes[name] for name, old in wiring.sizes.items()]
-    keep = np.concatenate(parts or [np.empty(0, bool)])
-    number = (np.cumsum(keep) - 1).astype(np.int32)
-    kept = keep[wiring.pre] & keep[wiring.post]
-    placed = sum(sizes[name] for name in wiring.placed)
-    return _select(
-        wiring, kept, number, sizes=dict(sizes), n_neurons=placed, n_total=int(keep.sum())
-    )
-
-
-def limit_fan_in(wiring: Wiring, axons: np.ndarray, most: int) -> Wiring:
-    """The same network with at most ``most`` distinct axons into each neuron.
-
-    ``axons`` numbers the axon of each synapse (see ``mapping.axon_keys``).
-    """
-    order = np.lexsort((axons, wiring.post))
-    post, axon = wiring.post[order], axons[order]
-    new = np.ones(order.size, np.int64)
-    new[1:] = (post[1:] != post[:-1]) | (axon[1:] != axon[:-1])
-    rank = np.cumsum(new)
-    starts = np.flatnonzero(np.r_[True, post[1:] != post[:-1]]) if order.size else order
-    base = np.repeat(rank[starts], np.diff(np.r_[starts, order.size]))
-    kept = np.zeros(order.size, bool)
-    kept[order] = rank - base < most
-    return _select(wiring, kept, np.arange(wiring.n_total, dtype=np.int32))
-
-
-def _select(wiring: Wiring, kept: np.ndarray, number: np.ndarray, **changes) -> Wiring:
-    pre = number[wiring.pre[kept]]
-    n_total = changes.get("n_total", wiring.n_total)
-    return replace(
-        wiring,
-        pre=pre,
-        post=number[wiring.post[kept]],
-        delay=wiring.delay[kept],
-        projection=wiring.projection[kept],
-        indptr=np.searchsorted(pre, np.arange(n_total + 1)).astype(np.int64),
-        **changes,
+        features=_features(ordered),
+        stimuli=tuple(getattr(network, "stimuli", None) or ()),
+        network=network,
     )

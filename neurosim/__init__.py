@@ -23,23 +23,42 @@ if (_checkout / "pyproject.toml").is_file():
     __path__.append(str(_checkout))
 
 from .connectivity import AllToAll as AllToAll  # noqa: E402
+from .connectivity import BlockButterfly as BlockButterfly  # noqa: E402
+from .connectivity import ConstantFanIn as ConstantFanIn  # noqa: E402
+from .connectivity import DistanceDependent as DistanceDependent  # noqa: E402
 from .connectivity import FixedInDegree as FixedInDegree  # noqa: E402
+from .connectivity import FixedOutDegree as FixedOutDegree  # noqa: E402
 from .connectivity import FixedProbability as FixedProbability  # noqa: E402
+from .connectivity import FixedTotalNumber as FixedTotalNumber  # noqa: E402
 from .connectivity import FromArrays as FromArrays  # noqa: E402
 from .connectivity import FromMatrix as FromMatrix  # noqa: E402
+from .connectivity import GroupToGroup as GroupToGroup  # noqa: E402
 from .connectivity import LogNormal as LogNormal  # noqa: E402
 from .connectivity import Normal as Normal  # noqa: E402
+from .connectivity import NtoM as NtoM  # noqa: E402
 from .connectivity import OneToOne as OneToOne  # noqa: E402
+from .connectivity import SmallWorld as SmallWorld  # noqa: E402
 from .connectivity import Uniform as Uniform  # noqa: E402
 from .engine import Result as Result  # noqa: E402
+from .engine import RunView as RunView  # noqa: E402
 from .engine import Simulator as Simulator  # noqa: E402
 from .engine import Spikes as Spikes  # noqa: E402
+from .engine import StopAtEvents as StopAtEvents  # noqa: E402
+from .engine import StopAtRate as StopAtRate  # noqa: E402
+from .engine import StopAtSpikes as StopAtSpikes  # noqa: E402
+from .engine import StopAtWall as StopAtWall  # noqa: E402
 from .engine import Trace as Trace  # noqa: E402
 from .engine import read_spikes as read_spikes  # noqa: E402
+from .engine import read_traces as read_traces  # noqa: E402
+from .engine import resume as resume  # noqa: E402
 from .engine import simulate as simulate  # noqa: E402
 from .engine import write_spikes as write_spikes  # noqa: E402
+from .engine import write_traces as write_traces  # noqa: E402
+from .estimate import MemoryEstimate as MemoryEstimate  # noqa: E402
+from .estimate import estimate_memory as estimate_memory  # noqa: E402
 from .models import IF as IF  # noqa: E402
 from .models import LIF as LIF  # noqa: E402
+from .models import LoihiLIF as LoihiLIF  # noqa: E402
 from .models import NeuronModel as NeuronModel  # noqa: E402
 from .models import PoissonInput as PoissonInput  # noqa: E402
 from .models import PoissonSource as PoissonSource  # noqa: E402
@@ -51,12 +70,14 @@ from .synapses import expand as expand  # noqa: E402
 
 # Loaded on first use, so that `import neurosim` stays as light as its engine.
 _LAZY_MODULES = (
-    "clouds", "conversion", "datasets", "encoders", "events", "hardware", "plot", "report",
+    "clouds", "conversion", "datasets", "encoders", "events", "hardware", "plot", "quantization",
+    "report",
 )  # fmt: skip
 _LAZY_NAMES = {
     "compare": "hardware",
     "convert": "conversion",
     "evaluate": "conversion",
+    "quantize": "quantization",
     "read_network": "netfile",
 }
 

@@ -35,7 +35,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .connectivity import distributions, rules
+from . import connectivity
+from .connectivity import distributions
 from .errors import FormatError, NeurosimError
 from .models import IF, LIF, PoissonSource, SpikeSource
 from .network import Network
@@ -47,8 +48,11 @@ MODELS: dict[str, Callable] = {
     "SpikeSource": SpikeSource,
 }
 RULES: dict[str, Callable] = {
-    name: getattr(rules, name)
-    for name in ("AllToAll", "OneToOne", "FixedProbability", "FixedInDegree", "FromArrays")
+    name: rule
+    for name, rule in vars(connectivity).items()
+    if isinstance(rule, type)
+    and issubclass(rule, connectivity.Rule)
+    and rule is not connectivity.Rule
 }
 DISTRIBUTIONS: dict[str, Callable] = {
     name: getattr(distributions, name) for name in ("Uniform", "Normal", "LogNormal")

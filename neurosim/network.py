@@ -179,7 +179,12 @@ class Network:
                 raise ParameterError("Network.connect: name must be None when connecting lists")
             pres, posts = (x if isinstance(x, (list, tuple)) else [x] for x in (pre, post))
             options = {"weight": weight, "delay": delay, "port": port}
-            return [self.connect(a, b, rule, **options) for a in pres for b in posts]
+            before = dict(self.projections)
+            try:
+                return [self.connect(a, b, rule, **options) for a in pres for b in posts]
+            except Exception:  # all or nothing
+                self.projections = before
+                raise
         projection = self._projection(pre, post, rule, weight, delay, port, name)
         self.projections[projection.name] = projection
         return projection
@@ -234,6 +239,7 @@ class Network:
             )
         if post.is_source:
             raise ParameterError(f"{owner}.post must be neurons, got the source {post.name!r}")
+        rule = rule.placed(pre.shape, post.shape)
         rule.check(owner, pre.n, post.n)
         if weight is None:
             weight = rule.weights if isinstance(rule, FromMatrix) else 1.0
@@ -270,6 +276,14 @@ class Network:
             k += 1
             name = f"{default}#{k}"
         return name
+
+    def copy(self) -> "Network":
+        """The same description in an object of its own, which later additions do not reach."""
+        twin = Network(time=self.time, seed=self.seed)
+        twin.populations = dict(self.populations)
+        twin.projections = dict(self.projections)
+        twin.stimuli = dict(self.stimuli)
+        return twin
 
     @property
     def n_neurons(self) -> int:

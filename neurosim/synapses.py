@@ -1,12 +1,11 @@
 """Which synapses does a projection have? The description, expanded: a pure function."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from .connectivity.distributions import Distribution
-from .errors import BuildError
+from .errors import BuildError, ParameterError
 from .network import Network, Projection
 from .random import key_of
 
@@ -44,21 +43,33 @@ def expand(network: Network, projection: Projection | str) -> Synapses:
     [1.0, 2.0]
     """
     if isinstance(projection, str):
+        if projection not in network.projections:
+            raise ParameterError(
+                f"expand: projection must be one of {list(network.projections)}, got {projection!r}"
+            )
         projection = network.projections[projection]
+    if network.projections.get(projection.name) is not projection:
+        raise ParameterError(f"expand: {projection!r} belongs to another network")
+    compact = expand_compactly(network, projection)
+    n = compact.pre.size
+    weight, delay = (
+        np.full(n, value) if value.ndim == 0 else value for value in (compact.weight, compact.delay)
+    )
+    return Synapses(compact.pre, compact.post, weight, delay)
+
+
+def expand_compactly(network: Network, projection: Projection) -> Synapses:
+    """The same, but a weight or delay that all synapses share stays one number (0-d array)."""
     p, owner = projection, f"Projection {projection.name!r}"
     key = key_of(network.seed, p.name, "pairs")
     pre, post = p.rule.pairs(owner, p.pre.n, p.post.n, key, p.pre is p.post)
     values = [
-        _drawn(value, key_of(network.seed, p.name, what), pre.size)
+        value.draw(key_of(network.seed, p.name, what), pre.size)
+        if isinstance(value, Distribution)
+        else np.asarray(value)
         for what, value in (("weight", p.weight), ("delay", p.delay))
     ]
     return Synapses(pre, post, *values)
-
-
-def _drawn(value: Any, key: np.uint64, n: int) -> np.ndarray:
-    if isinstance(value, Distribution):
-        return value.draw(key, n)
-    return np.full(n, value) if np.ndim(value) == 0 else value
 
 
 def port_of(projection: Projection, weight: np.ndarray) -> int:

@@ -239,7 +239,7 @@ def test_room_for_events_grows_as_needed():
 
 
 def test_too_many_events_are_an_error_not_an_exhausted_memory(monkeypatch):
-    monkeypatch.setattr(camera, "_STREAM_LIMIT", 1000)
+    monkeypatch.setattr(camera, "MAX_SPIKES", 1000)
     with pytest.raises(ParameterError, match="must give at most 1,000 events in a call"):
         CameraModel(threshold_on=0.001, floor=TINY)(*ramp(20.0))
 
@@ -260,6 +260,12 @@ def test_too_many_events_are_an_error_not_an_exhausted_memory(monkeypatch):
         (lambda: CameraModel()(np.ones((1, 1, 1)), [0]), r"frames must have shape \(T >= 2"),
         (lambda: CameraModel()(np.ones((2, 1, 1)), [0]), r"times must have shape \(2,\)"),
         (lambda: CameraModel()(np.ones((2, 1, 1)), [5, 5]), r"times must ascend .* 5 then 5"),
+        (lambda: CameraModel()(np.ones((2, 1, 1)), [0, 1e19]), r"times must be .* got 1e\+19"),
+        (
+            lambda: CameraModel()(np.ones((2, 1, 1), complex), [0, 1]),
+            r"CameraModel\.frames must be real numbers, got complex128",
+        ),
+        (lambda: CameraModel().thresholds(5), r"CameraModel\.sensor_size must be \(W, H\)"),
     ],
 )
 def test_a_broken_rule_names_attribute_rule_and_value(call, match):

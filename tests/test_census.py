@@ -1,6 +1,7 @@
 """Claims about the census: exact integers, equal to counting tick by tick in plain loops."""
 
 import math
+import time
 from collections import Counter
 from types import SimpleNamespace
 
@@ -296,3 +297,32 @@ def test_another_tick_or_network_than_the_mappings_is_refused():
         hw.census(net, mapping, raster, duration=10.0, tick=0.5)
     with pytest.raises(ParameterError, match="must be the network of the mapping"):
         hw.census(ns.Network(), mapping, raster, duration=10.0)
+
+
+def test_a_tick_that_cuts_a_run_into_too_many_is_refused_at_once():
+    net = ns.Network()
+    net.add(ns.LIF(1), "a")
+    mapping = hw.map_network(net, "loihi", tick=1e-9)
+    empty = {"a": (np.empty(0), np.empty(0, int))}
+    with pytest.raises(ParameterError, match="hardware.tick must cut the run into at most"):
+        hw.census(net, mapping, empty, duration=10.0)
+
+
+def test_many_silent_ticks_take_little_time():
+    net = ns.Network()
+    net.add(ns.LIF(10), "a")
+    mapping = hw.map_network(net, "loihi", tick=1e-6)
+    start = time.perf_counter()
+    found = hw.census(net, mapping, {"a": ([1.0], [3])}, duration=10.0)
+    assert time.perf_counter() - start < 10
+    assert (found.n_steps, found.active, found.idle) == (10**7, 1, 10**8 - 1)
+
+
+def test_spikes_without_a_synapse_are_counted_apart():
+    net = ns.Network(time="steps")
+    a, b = net.add(ns.SpikeSource(2), "a"), net.add(ns.IF(2), "b")
+    net.connect(a, b, weight=[[1.0, 1.0], [0.0, 0.0]])
+    raster = {"a": ([0.0, 1.0, 1.0], [0, 1, 1]), "b": ([2.0], [0])}
+    c = hw.census(net, hw.map_network(net, "odin"), raster, duration=4)
+    assert (c.external, c.messages, c.without_target, c.events) == (1, 0, 3, 4)
+    assert c.steps.events.tolist() == [1, 2, 1, 0]

@@ -150,6 +150,54 @@ BROKEN = {
         "clocked chips have",
     ),
     "future schema": (("schema_version = 1", "schema_version = 9"), "from 1 to 1, got 9"),
+    "element of the wrong kind": (
+        ('formats = ["dense"]', "formats = [1]"),
+        "formats must be a name",
+    ),
+    "control character": (
+        ('title = "Small"', 'title = "Sm\\u001b[31mall"'),
+        "title must be text of 1 to 80 printable characters",
+    ),
+    "key that moves the cursor": (
+        ('title = "Small"', 'title = "Small"\n"\\u001b[2J" = 1'),
+        r"\[chip\] '\\x1b\[2J' is an unknown key",
+    ),
+    "name that is a formula": (
+        ('name = "small"', 'name = "=cmd|x"'),
+        "name must be a name of 1 to",
+    ),
+    "name that is a path": (('name = "small"', 'name = "../../x"'), "name must be a name of 1 to"),
+    "mesh without room": (("tiles_x = 2", "tiles_x = 1"), "has room for 4 cores, fewer than the 8"),
+    "included in nothing": (
+        ('included_in = "energy.synop.dense"', 'included_in = "energy.banana"'),
+        "included_in is not an entry with a number, got 'energy.banana'",
+    ),
+    "included in what has no price": (
+        ('included_in = "energy.synop.dense"', 'included_in = "energy.neuron_idle"'),
+        "included_in is not an entry with a number",
+    ),
+    "full rows of unknown width": (
+        (
+            'delay_max = 15\nformats = ["dense"]',
+            'delay_max = 15\nformats = ["dense"]\ncharged = "full_row"',
+        ),
+        "needs the number of columns",
+    ),
+    "a format without a price": (
+        ('formats = ["dense"]', 'formats = ["dense", "sparse"]'),
+        r"has no entry in \[energy.synop\] for sparse",
+    ),
+    "units above the resource": (
+        (
+            "cost_rules = {",
+            'cost_rules = { neurons = { rule = "linear", units = 5 },',
+        ),
+        "units is above the neurons = 4 of a core",
+    ),
+    "unknown feature": (
+        ('models = ["LIF", "IF"]', 'models = ["LIF"]\nfeatures = ["magic"]'),
+        "features is not one of the words allowed, got 'magic'",
+    ),
     "table for a word": (('tier = "C"', "tier = {}"), "tier is not one of the words allowed"),
 }
 
@@ -157,7 +205,8 @@ BROKEN = {
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_broken_file_is_refused_with_table_key_and_rule(case, tmp_path):
     replacement, expected = BROKEN[case]
-    path = write_chip(tmp_path, replacement)
+    also = [("neurons = 4, ", "")] if case == "full rows of unknown width" else []
+    path = write_chip(tmp_path, replacement, *also)
     with pytest.raises(FormatError, match=expected) as caught:
         hw.load_chip(path)
     assert str(path) in str(caught.value)
@@ -188,6 +237,27 @@ def test_an_all_in_price_alone_is_a_legal_chip(tmp_path):
         'source = { ref = "Tests", at = "Table 1" }\n'
     )
     assert hw.load_chip(path).all_in
+
+
+def test_a_file_without_energies_says_what_to_write(tmp_path):
+    path = tmp_path / "bare.toml"
+    path.write_text(TEXT[: TEXT.index("[energy.synop.dense]")])
+    assert "[energy] is missing; add one; where nobody printed a price" in problems_of(path)
+
+
+def test_one_price_for_all_formats_is_used_for_each(tmp_path):
+    path = write_chip(
+        tmp_path,
+        ("[energy.synop.dense]", "[energy.synop]"),
+        ('included_in = "energy.synop.dense"', 'included_in = "energy.synop"'),
+    )
+    assert hw.load_chip(path).price("energy.synop.dense").value == 20e-12
+
+
+@pytest.mark.parametrize("name", [5, None, b"loihi", 1.5, {}])
+def test_what_is_no_name_and_no_path_is_refused_by_its_type(name):
+    with pytest.raises(ParameterError, match=f"chip must be a name.*got {type(name).__name__}"):
+        hw.load_chip(name)
 
 
 def _deep(n: int) -> str:

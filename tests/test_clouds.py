@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurosim import clouds
-from neurosim.clouds import PointCloud
+from neurosim.clouds import PointCloud, plyrows
 from neurosim.errors import FormatError, ParameterError
 
 XYZ = np.array([[1.5, -2.25, 3.0], [0.0, 0.125, -1e-3], [1e6, 2.0, 3.0]], np.float32)
@@ -84,6 +84,7 @@ def test_a_cloud_survives_pickling():
         (lambda: PointCloud(xyz=[[1, 2]]), r"PointCloud\.xyz must have shape \(n, 3\)"),
         (lambda: PointCloud(xyz=[[1, 2, np.nan]]), r"PointCloud\.xyz must be .* everywhere"),
         (lambda: PointCloud(xyz=[[1, 2, 1e300]]), r"PointCloud\.xyz must be .* <= 3.4"),
+        (lambda: PointCloud(xyz=XYZ + 1j), r"PointCloud\.xyz must be real numbers, got complex64"),
         (lambda: PointCloud(xyz=XYZ, intensity=[1]), r"PointCloud\.intensity must have shape"),
         (lambda: PointCloud(xyz=XYZ).crop(x=(1, 1)), r"crop\.x must have low < high"),
         (lambda: PointCloud(xyz=XYZ).downsample(0), r"downsample\.size must be > 0 m"),
@@ -173,6 +174,15 @@ VERTEX = [f"property float {c}" for c in "xyz"]
         ),
         (ply("ascii", b"1 2", "element vertex 1", *VERTEX[:2]), "must have scalar properties"),
         (ply("ascii", b"1 2", "element vertex 1", *VERTEX), "vertex must have 1 rows"),
+        *(
+            (
+                ply(form, b"1 2 3 4" + bytes(16), "element vertex 1", *VERTEX, again),
+                "element vertex must have property x once, got 2 of them; remove",
+            )
+            for form in ("ascii", "binary_little_endian")
+            for again in ("property float x", "property uchar X", "property list int int x")
+        ),
+        (ply("ascii", b"1 " + b"9" * 600_000, "element vertex 1", *VERTEX), "a word of more than"),
         (ply("ascii", b"1 2 z", "element vertex 1", *VERTEX), "must have numbers in its rows"),
         (
             ply("binary_little_endian", b"\0" * 35, "element vertex 3", *VERTEX),
@@ -213,6 +223,28 @@ def test_elements_without_properties_hold_nothing(tmp_path):
     lines = ("element odd 999999999999", "element vertex 1", *VERTEX)
     cloud = clouds.open(saved(tmp_path, ply("binary_little_endian", body, *lines)))
     assert cloud.xyz.tolist() == [[1, 2, 3]]
+
+
+def test_text_is_read_in_blocks_that_may_cut_a_number_anywhere(tmp_path, monkeypatch):
+    xyz = np.random.default_rng(5).normal(0, 9, (40, 3)).astype(np.float32)
+    content = clouds.write_ply(PointCloud(xyz=xyz), tmp_path / "a", "ascii").read_bytes()
+    faces = b"element face 2\nproperty list uchar int k\nelement vertex"
+    listed = content.replace(b"element vertex", faces, 1)
+    listed = listed.replace(b"end_header\n", b"end_header\n3 0 1 2\n0\n", 1)
+    for block in (1, 2, 3, 7, 64):
+        monkeypatch.setattr(plyrows, "_BLOCK", block)
+        assert np.array_equal(clouds.decode(content).xyz, xyz)
+        assert np.array_equal(clouds.decode(listed).xyz, xyz)
+
+
+def test_a_path_that_cannot_be_written_is_one_sentence(tmp_path):
+    with pytest.raises(ParameterError, match="write_ply: path .* cannot be written"):
+        clouds.write_ply(PointCloud(xyz=XYZ), tmp_path / "none" / "a.ply")
+
+
+def test_what_is_no_path_is_refused_by_name():
+    with pytest.raises(ParameterError, match=r"clouds\.open: path must be a str or Path"):
+        clouds.open(None)
 
 
 # ----------------------------------------------------------------------------- KITTI

@@ -167,6 +167,11 @@ def test_spikes_that_were_not_recorded_are_asked_for(result):
         (lambda r: ns.compare([r, simulated(seed=9)], chips=["loihi"]), "of one network"),
         (lambda r: ns.compare(r, chips=["loihee"]), "did you mean 'loihi'"),
         (lambda r: ns.compare(r, n_inferences=0), "n_inferences must be >= 1"),
+        (lambda r: ns.compare(r, chips=5), "compare.chips must be a chip or a list.*got int"),
+        (lambda r: ns.compare(r, chips=b""), "compare.chips must be a chip or a list.*got bytes"),
+        (lambda r: ns.compare(r, chips=[None]), "chip must be a name.*got NoneType"),
+        (lambda r: ns.compare(r, realtime="x"), "compare.realtime must be True or False"),
+        (lambda r: ns.compare(r, chips=[], tick=1e-7), "at most 100,000,000 ticks, got 1e-07"),
         (lambda r: ns.compare(r, tick=-1.0), "hardware.tick must be > 0 ms"),
     ],
 )
@@ -202,3 +207,33 @@ def test_silent_runs_have_rows():
 
 def test_list_chips_are_the_default(result):
     assert {row.chip for row in ns.compare(result).rows} == set(hw.list_chips())
+
+
+@pytest.mark.parametrize(
+    ("path", "match"),
+    [
+        (5, "path must be text or a Path, got int"),
+        ("", "path must name a file"),
+        ("/", "path must name a file"),
+        ("a\0b", "cannot be written"),
+    ],
+)
+def test_what_is_no_file_is_refused_by_name(table, path, match):
+    with pytest.raises(ParameterError, match=match):
+        table.to_csv(path)
+
+
+def test_a_network_that_fits_only_when_quantised_says_so_in_the_table():
+    net = ns.Network(time="steps", seed=1)
+    net.connect(net.add(ns.SpikeSource(9), "a"), net.add(ns.IF(9), "b"), weight=ns.Normal(0, 1))
+    table = ns.compare(ns.simulate(net, 5, progress=False), chips=["truenorth", "odin"])
+    assert table.row("truenorth").needs_quantisation
+    assert not table.row("snn-45nm-ac").needs_quantisation
+    assert "after quantisation" in str(table).splitlines()[3]
+    assert "needs_quantisation" in table.to_json()
+
+
+def test_explain_shows_calibrations_and_the_sources_of_the_structure(table):
+    text = table.explain("truenorth")
+    assert "calibrated: power.chip_static and energy.synop.crossbar" in text
+    assert "topology: Akopyan 2015" in text

@@ -132,6 +132,22 @@ def test_moving_shapes_draw_each_sample_from_its_own_seed():
         a[8]
 
 
+@pytest.mark.parametrize(
+    ("call", "match"),
+    [
+        (lambda: moving_shape(sensor_size=5), r"moving_shape\.sensor_size must be \(W, H\), got 5"),
+        (
+            lambda: moving_shape(sensor_size=(65536, 65536)),
+            r"moving_shape\.sensor_size must give at most .* raise frame_us",
+        ),
+        (lambda: MovingShapes(sensor_size=5), r"MovingShapes\.sensor_size must be \(W, H\), got 5"),
+    ],
+)
+def test_sizes_that_are_none_or_too_large_are_refused(call, match):
+    with pytest.raises(ParameterError, match=match):
+        call()
+
+
 # --------------------------------------------------------------------------- folder
 
 

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import neurosim as ns
 from neurosim import encoders
 from neurosim.clouds import PointCloud
+from neurosim.connectivity.delays import to_steps
 from neurosim.encoders import (
     Encoded,
     EventsToSpikes,
@@ -47,7 +49,7 @@ def test_every_encoder_is_a_frozen_value_that_survives_pickling(encoder):
 # -------------------------------------------------------------------------- Encoded
 
 
-@given(st.lists(st.tuples(st.floats(0, 10), st.integers(0, 5)), max_size=30))
+@given(st.lists(st.tuples(st.floats(0, 10, exclude_max=True), st.integers(0, 5)), max_size=30))
 def test_spikes_are_sorted_stably_and_counted(spikes):
     e = Encoded(
         times=[t for t, _ in spikes],
@@ -63,8 +65,11 @@ def test_spikes_are_sorted_stably_and_counted(spikes):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"times": [-1.0]}, r"Encoded\.times must be >= 0 and <= 5 ms"),
-        ({"times": [6.0]}, r"Encoded\.times must be"),
+        ({"times": [-1.0]}, r"Encoded\.times must be >= 0 ms everywhere, got -1\.0"),
+        ({"times": [5.0]}, r"Encoded\.times must be >= 0 and < duration = 5 ms, got 5\.0"),
+        ({"times": np.array([1j])}, r"Encoded\.times must be real numbers, got complex128"),
+        ({"shape": 4}, r"Encoded\.shape must be one or more numbers of neurons"),
+        ({"shape": (2**40, 2**40)}, r"Encoded\.shape must be .* below 2\*\*31 in all"),
         ({"ids": [4]}, r"Encoded\.ids must be integers in 0\.\.3"),
         ({"ids": [0.0]}, r"Encoded\.ids must be integers"),
         ({"ids": [0, 1]}, r"Encoded\.ids must have shape \(1,\)"),
@@ -114,7 +119,8 @@ def test_regular_spikes_are_evenly_spaced_and_fill_the_presentation(value, rate_
 def test_linear_latency_is_one_minus_the_value(values):
     e = LatencyEncoder(t_max=50.0)(values)
     order = {int(i): t for i, t in zip(e.ids, e.times, strict=True)}
-    assert order == {k: pytest.approx((1 - v) * 50.0) for k, v in enumerate(values) if v > 0}
+    expected = {k: (1 - v) * 50.0 for k, v in enumerate(values) if v > 0}
+    assert order == {k: pytest.approx(t) for k, t in expected.items() if t < 50.0}
 
 
 def test_log_latency_is_the_charging_time_of_a_leaky_membrane():
@@ -124,6 +130,34 @@ def test_log_latency_is_the_charging_time_of_a_leaky_membrane():
         v = (0.3, 0.4, 0.9)[i]
         assert v * (1 - math.exp(-t / tau)) == pytest.approx(threshold)
     assert e.ids.tolist() == [2, 1]
+
+
+def test_a_presentation_is_half_open_as_is_a_run():
+    faint = LatencyEncoder(t_max=10.0)([1e-20, 0.5])  # 1 - 1e-20 is 1 in floating point
+    assert (faint.times.tolist(), faint.ids.tolist()) == ([5.0], [1])
+    on_the_edge = PointCloud(xyz=[[10.0, 0, 0], [0, 5.0, 0]])
+    assert RangeEncoder(range_max=10.0, t_max=20.0)(on_the_edge).times.tolist() == [10.0]
+    voxels = VoxelEncoder(low=(0, 0, 0), high=(1, 1, 1), shape=(1, 1, 1), saturation=2**31)
+    assert voxels(PointCloud(xyz=[[0.5, 0.5, 0.5]])).times[0] < voxels.t_max
+
+
+@given(st.floats(1e-3, 1e4), st.floats(1e-3, 50))
+def test_no_regular_spike_falls_on_the_end(rate_max, duration):
+    e = RateEncoder(rate_max=rate_max, duration=duration, mode="regular")([1.0])
+    assert np.all(e.times < duration)
+
+
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        RateEncoder(rate_max=1e15, duration=1e6),
+        RateEncoder(rate_max=1e9, duration=1e6, mode="regular"),
+        RateEncoder(rate_max=1e308, duration=1e308),
+    ],
+)
+def test_more_spikes_than_fit_into_memory_are_refused_before_they_are_drawn(encoder):
+    with pytest.raises(ParameterError, match=r"at most 67,108,864 spikes .* lower one of them"):
+        encoder([1.0, 1.0])
 
 
 def test_what_would_fire_after_the_presentation_stays_silent():
@@ -137,6 +171,30 @@ def test_what_would_fire_after_the_presentation_stays_silent():
         (lambda: RateEncoder(duration=0), r"RateEncoder\.duration must be > 0 ms"),
         (lambda: RateEncoder(mode="burst"), r"RateEncoder\.mode must be one of 'poisson'"),
         (lambda: RateEncoder()([1.5]), r"RateEncoder\.values must be >= 0 and <= 1"),
+        (
+            lambda: RateEncoder()(np.full((2, 2), 255, np.uint8)),
+            r"values must be >= 0 and <= 1 everywhere, got 255\.0 at \(0, 0\); divide by 255",
+        ),
+        (
+            lambda: RateEncoder()(np.array([1j])),
+            r"RateEncoder\.values must be real numbers, got complex128; take the real part",
+        ),
+        (lambda: Saccades()(np.ones((2, 2), complex)), r"Saccades\.image must be real numbers"),
+        (lambda: Saccades(canvas=5), r"Saccades\.canvas must be \(W, H\), got 5"),
+        (
+            lambda: Saccades(canvas=(65536, 65536)),
+            r"Saccades\.canvas must give at most 268,435,456 pixels .* 61 images of 65536x65536",
+        ),
+        (
+            lambda: Saccades(saccade_us=10**12, frame_us=1),
+            r"Saccades\.canvas must give at most .* raise frame_us",
+        ),
+        (
+            lambda: VoxelEncoder(low=(0, 0, 0), high=(1, 1, 1), shape=5),
+            r"VoxelEncoder\.shape must be \(nx, ny, nz\), got 5",
+        ),
+        (lambda: RangeEncoder(shape=5), r"RangeEncoder\.shape must be \(rows, columns\), got 5"),
+        (lambda: EventsToSpikes(start_us=2**70), r"EventsToSpikes\.start_us must be >= .* <="),
         (lambda: RateEncoder()([]), r"RateEncoder\.values must hold at least one value"),
         (lambda: LatencyEncoder(curve="log"), r"LatencyEncoder\.threshold must be < 1, and > 0"),
         (lambda: LatencyEncoder(threshold=1), r"LatencyEncoder\.threshold must be < 1"),
@@ -144,7 +202,7 @@ def test_what_would_fire_after_the_presentation_stays_silent():
         (lambda: EventsToSpikes(pool=0), r"EventsToSpikes\.pool must be >= 1"),
         (lambda: EventsToSpikes(polarity="both"), r"EventsToSpikes\.polarity must be one of"),
         (lambda: Saccades(frame_us=3000), r"Saccades\.frame_us must divide saccade_us=100000"),
-        (lambda: Saccades(path=((0, 0),)), r"Saccades\.path two or more"),
+        (lambda: Saccades(path=((0, 0),)), r"Saccades\.path must be two or more"),
         (lambda: Saccades()(np.ones(3)), r"Saccades\.image must have shape \(h, w\)"),
         (
             lambda: VoxelEncoder(low=(0, 0, 0), high=(1, 0, 1), shape=(1, 1, 1)),
@@ -193,8 +251,33 @@ def test_each_event_is_one_spike_of_its_pooled_pixel_and_polarity(seed, pool, po
 def test_without_a_start_the_first_event_is_time_zero():
     spikes = EventsToSpikes()(Events(x=[0, 0], y=[0, 0], t=[10**15, 10**15 + 250], p=[0, 1]))
     assert spikes.times.tolist() == [0.0, 0.25]
-    assert spikes.duration == 0.25
-    assert len(EventsToSpikes()(Events(x=[], y=[], t=[], p=[]))) == 0
+    assert spikes.duration == 1.0
+    nothing = EventsToSpikes()(Events(x=[], y=[], t=[], p=[]))
+    assert (len(nothing), nothing.duration) == (0, 0.0)
+
+
+@given(st.lists(st.integers(0, 20_000), min_size=1, max_size=20), st.sampled_from([1, 2, 10, 64]))
+def test_a_run_of_the_whole_duration_plays_every_event(stamps, steps_per_ms):
+    events = Events(x=np.zeros(len(stamps), int), y=np.zeros(len(stamps), int), t=sorted(stamps))
+    spikes = EventsToSpikes(start_us=0)(events)
+    dt = 1.0 / steps_per_ms
+    assert np.all(to_steps(spikes.times, dt) < to_steps(spikes.duration, dt))
+    assert spikes.times[-1] + 0.5 < spikes.duration <= spikes.times[-1] + 1.5
+
+
+def test_a_simulation_plays_the_last_event_too():
+    events = Events(x=[0, 4, 4], y=[0, 2, 2], t=[0, 500, 1000], p=[1, 1, 1], sensor_size=(5, 3))
+    spikes = EventsToSpikes()(events)
+    net = ns.Network()
+    net.add(ns.SpikeSource(spikes.n, times=spikes.times, ids=spikes.ids), "in")
+    result = ns.simulate(net, spikes.duration, dt=0.1, progress=False)
+    assert len(result.spikes["in"]) == len(spikes) == 3
+
+
+def test_the_farthest_stamps_become_times_without_wrapping_around():
+    far = Events(x=[0], y=[0], t=[2**61])
+    spikes = EventsToSpikes(start_us=-(2**61))(far)
+    assert spikes.times.tolist() == [2**62 / 1000]
 
 
 # --------------------------------------------------------------------------- motion

@@ -257,6 +257,36 @@ def test_a_lidar_scan_is_not_a_recording_and_the_other_way_round(tmp_path):
         clouds.open(saved(tmp_path, content))
 
 
+def test_writers_name_themselves_when_a_path_cannot_be_written(tmp_path):
+    e = Events(x=[0], y=[0], t=[0], p=[1])
+    for write in (ev.write_es, ev.write_nmnist):
+        with pytest.raises(ParameterError, match=rf"{write.__name__}: path .* cannot be written"):
+            write(e, tmp_path / "none" / "x.es")
+        with pytest.raises(ParameterError, match=rf"{write.__name__}: path must be a str or Path"):
+            write(e, None)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("path", [None, 3, "a\0b", ""])
+def test_what_is_no_path_is_refused_by_name(path):
+    with pytest.raises(ParameterError, match=r"events\.open: path must be a str or Path"):
+        ev.open(path)
+
+
+@pytest.mark.parametrize("content", ["text", np.ones(8), np.ones((2, 5), np.uint8), None])
+def test_what_is_no_content_of_a_file_is_refused_by_name(content):
+    with pytest.raises(ParameterError, match=r"content must be bytes or a one-dimensional uint8"):
+        ev.decode(content)
+
+
+def test_damage_at_the_head_of_a_long_recording_is_told_from_another_format(tmp_path):
+    records = [(k % 30, 3, 10 * k, 1) for k in range(100_000)]
+    for k in range(500):  # 3.8 % of the first 64 KiB, 0.5 % of all
+        records[20 * k] = (99, 3, 200 * k, 1)
+    e = ev.open(saved(tmp_path, nmnist(*records)), strict=False)
+    assert len(e) == 99_500
+
+
 def test_unreadable_paths_are_one_sentence(tmp_path):
     with pytest.raises(FormatError, match="none.es: must be a readable file.*check the path"):
         ev.open(tmp_path / "none.es")

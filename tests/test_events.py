@@ -82,7 +82,15 @@ def test_a_recording_without_polarity_has_one_channel():
         ({"t": [0.5]}, r"Events\.t must be whole numbers"),
         ({"t": [np.nan]}, r"Events\.t must be whole numbers"),
         ({"t": ["now"]}, r"Events\.t must be a one-dimensional array of integers"),
-        ({"t": np.array([2**63], np.uint64)}, r"Events\.t must be below 2\*\*63"),
+        ({"t": np.array([2**63], np.uint64)}, r"Events\.t must be > -2\*\*62 and < 2\*\*62"),
+        ({"t": [2**62]}, r"Events\.t must be .* < 2\*\*62, got 4611686018427387904; subtract"),
+        ({"t": [-(2**62)]}, r"Events\.t must be > -2\*\*62 and .* got -4611686018427387904"),
+        ({"t": [1e19]}, r"Events\.t must be .* got 10000000000000000000"),
+        ({"t": np.array([1e30], np.float32)}, r"Events\.t must be > -2\*\*62 and < 2\*\*62"),
+        ({"x": [1e300]}, r"Events\.x must be > -2\*\*62 and < 2\*\*62"),
+        ({"t": [2**70]}, r"Events\.t must be a one-dimensional array of integers"),
+        ({"t": [[1], [2, 3]]}, r"Events\.t must be .* got a list of uneven or foreign parts"),
+        ({"n_unsorted": "one"}, r"Events\.n_unsorted must be an integer, got 'one'"),
         ({"x": [[1]]}, r"Events\.x must be a one-dimensional array"),
         ({"p": [2]}, r"Events\.p must hold .* got values \[2\]"),
         ({"p": [-1, 0, 1], "x": [0] * 3, "y": [0] * 3, "t": [0] * 3}, r"\[-1, 0, 1\]"),
@@ -154,6 +162,29 @@ def test_merged_polarity_survives_other_operations(e, factor):
 @given(recordings(), st.integers(-(10**12), 10**12))
 def test_shifting_time_there_and_back_changes_nothing(e, offset):
     assert same(e.shift_time(offset).shift_time(-offset), e)
+
+
+def test_the_longest_recording_has_a_duration_and_no_stamp_wraps_around():
+    limit = 2**62
+    e = Events(x=[0, 0], y=[0, 0], t=[1 - limit, limit - 1])
+    assert e.duration_us == 2 * limit - 2
+    assert e.rate > 0
+    assert e.time_slice(-(2**70), 2**70).t.tolist() == e.crop(t=(-(2**70), 2**70)).t.tolist()
+    assert len(e.time_slice(-(2**70), 2**70)) == 2
+    with pytest.raises(ParameterError, match=r"shift_time\.offset must keep .* got 1, which"):
+        e.shift_time(1)
+    small = Events(x=[0, 0], y=[0, 0], t=[0, 1])
+    for offset in (2**63 - 1, 2**70, -(2**70)):
+        with pytest.raises(ParameterError, match=r"shift_time\.offset must keep every stamp"):
+            small.shift_time(offset)
+    assert small.shift_time(limit - 2).shift_time(2 - limit).t.tolist() == [0, 1]
+
+
+def test_counts_of_a_sensor_too_large_for_memory_are_refused():
+    e = Events(x=[0], y=[0], t=[0], p=[1], sensor_size=(65536, 65536))
+    with pytest.raises(ParameterError, match=r"counts must have at most .* crop or downsample"):
+        e.counts()
+    assert e.downsample(64).counts().sum() == 1
 
 
 def test_operations_keep_what_is_known_about_the_recording():

@@ -8,10 +8,13 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = {
     **dict.fromkeys(["errors", "checks", "units", "random", "_jit", "events", "clouds"], 1),
+    "files": 1,
     **dict.fromkeys(["encoders", "datasets"], 2),
     **dict.fromkeys(["models", "connectivity"], 2),
     "network": 3,
     "synapses": 3,
+    "estimate": 3.5,
+    "quantization": 4.5,
     "netfile": 4,
     "engine": 4,
     "plot": 5,
@@ -30,7 +33,7 @@ SAME_LAYER = {
     ("cli", "demo"),
     ("demo", "cli"),
 }
-PREPARATION = {"errors", "checks", "random", "_jit", "units"}
+PREPARATION = {"errors", "checks", "random", "_jit", "units", "files"}
 
 
 def modules():

@@ -85,7 +85,7 @@ def test_unknown_recordings_are_refused(net, record, message):
         ({"duration": 1.0, "dtype": "float16"}, r"dtype must be one of"),
         ({"duration": 1.0, "threads": 0}, r"threads must be >= 1"),
         ({"duration": 1.0, "engine": "event"}, r"engine must be one of 'auto', 'clock'"),
-        ({"duration": 1.0, "stop": 3}, r"no option 'stop'"),
+        ({"duration": 1.0, "sleep": 3}, r"no option 'sleep'"),
         ({"duration": 1.0, "interval": 0.01}, r"interval must be >= dt"),
         (
             {"duration": 1.0, "inputs": {"noise": ([1.0], [0])}},
@@ -146,7 +146,7 @@ def test_a_long_recording_goes_to_numbered_files_and_comes_back(net, tmp_path, m
     monkeypatch.setattr("neurosim.engine.recording._SPIKES_PER_FILE", 200)
     plain = ns.simulate(net, 500.0)
     result = ns.simulate(net, 500.0, out=tmp_path / "run")
-    files = sorted(p.name for p in (tmp_path / "run").iterdir())
+    files = sorted(p.name for p in (tmp_path / "run").glob("*.h5"))
     assert files[0] == "spikes-000000.h5" and len(files) > 2
     for name in plain.spikes:
         assert np.array_equal(result.spikes[name].times, plain.spikes[name].times)

@@ -1,4 +1,4 @@
-"""The HTML page stands alone; folders and files appear whole or not at all."""
+"""The HTML page stands alone; folders appear whole or not at all."""
 
 import re
 from html.parser import HTMLParser
@@ -13,7 +13,6 @@ from neurosim.report import (
     Table,
     output_folder,
     write_report,
-    write_whole,
 )
 
 PIXEL = bytes.fromhex(
@@ -147,12 +146,3 @@ def test_a_file_in_the_way_is_named_before_any_work(tmp_path):
         with pytest.raises(ParameterError, match="output folder"), output_folder(path):
             pytest.fail("the block must not run")
     assert list(tmp_path.iterdir()) == [file]
-
-
-def test_files_are_replaced_whole_or_not_at_all(tmp_path):
-    path = write_whole(tmp_path / "a.txt", "one")
-    write_whole(path, b"two")
-    assert path.read_text() == "two"
-    with pytest.raises(ParameterError, match="cannot be written"):
-        write_whole(tmp_path / "none" / "a.txt", "x")
-    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]

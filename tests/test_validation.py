@@ -45,6 +45,14 @@ def test_loihis_nearest_neighbour_energy_is_predicted_within_a_quarter(table):
     assert abs(found.error) < 0.25
 
 
+def test_loihis_time_per_step_is_the_barrier_that_was_fitted_and_the_work_of_a_core(table):
+    found = row(table, "loihi", "time per step")
+    by_hand = 76_800 / 4096 * (708 / 60 * 3.5e-9 + 5.3e-9) + 4.9e-6
+    assert found.model == pytest.approx(by_hand, rel=1e-12)
+    assert (found.label, found.measured) == ("calibrated", 5.8e-6)
+    assert "loihi calibrated: latency.sync_multichip" in str(table)
+
+
 def test_every_row_is_within_its_tolerance_and_the_table_says_how_it_was_made(table):
     assert all(row.ok for row in table.rows)
     text = str(table)

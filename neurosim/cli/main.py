@@ -129,7 +129,10 @@ def demo(events: Path | None, out: Path, seed: int | None, threads: int, as_json
 
 
 @cli.command(
-    epilog=_example("neurosim run net.toml --t 1000\nneurosim run net.toml --t 500 --json")
+    epilog=_example(
+        "neurosim run net.toml --t 1000\nneurosim run net.toml --t 500 --json\n"
+        "neurosim run net.toml --t 100000 --out out --checkpoint-every 1000"
+    )
 )
 @click.argument("network", type=click.Path(path_type=Path), metavar="NETWORK.toml")
 @click.option("--t", "duration", type=float, required=True, help="Duration in ms (or steps).")
@@ -137,32 +140,45 @@ def demo(events: Path | None, out: Path, seed: int | None, threads: int, as_json
 @seed_option
 @threads_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for results.")
+@click.option(
+    "--checkpoint-every",
+    type=float,
+    help="Save the state into --out after each so many ms (or steps), for neurosim resume.",
+)
 @as_json
-def run(
-    network: Path,
-    duration: float,
-    dt: float,
-    seed: int | None,
-    threads: int,
-    out: Path | None,
-    as_json: bool,
-) -> None:
+def run(as_json: bool, network: Path, **options: Any) -> None:
     """Simulate a network written in a TOML file.
 
     The layout of the file is in docs/cli.md and in the module neurosim.netfile. With --out
     a folder gets summary.json, spikes.h5 and raster.png.
+
+    With --checkpoint-every the folder is filled while the run goes on, with numbered files
+    in place of spikes.h5; when the process is killed, neurosim resume goes on from there.
     """
     from .run import run_file
 
-    summary, text = run_file(
-        network,
-        duration=duration,
-        dt=dt,
-        seed=seed,
-        threads=threads,
-        out=out,
-        progress=False if as_json else "auto",
-    )
+    summary, text = run_file(network, progress=False if as_json else "auto", **options)
+    answer(summary, text, as_json)
+
+
+@cli.command(epilog=_example("neurosim resume out\nneurosim resume out --threads 2 --json"))
+@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.option(
+    "--threads",
+    type=click.IntRange(1, 1024),
+    help="Threads of the simulation; as before when left out.",
+)
+@as_json
+def resume(folder: Path, threads: int | None, as_json: bool) -> None:
+    """Go on with a run that was killed, from its last checkpoint to its planned end.
+
+    DIR is the folder of neurosim run --checkpoint-every. The result is that of a run
+    that was never interrupted. A run that is over is only read.
+    """
+    from .run import resume_folder
+
+    progress = False if as_json else "auto"
+    summary, text = resume_folder(folder, threads=threads, progress=progress)
     answer(summary, text, as_json)
 
 

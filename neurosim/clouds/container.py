@@ -40,6 +40,10 @@ class PointCloud:
     notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        for name in ("xyz", "intensity"):
+            kind = getattr(getattr(self, name), "dtype", None)
+            if kind is not None and np.issubdtype(kind, np.complexfloating):
+                raise ParameterError(f"PointCloud.{name} must be real numbers, got {kind}")
         xyz = array("PointCloud", "xyz", self.xyz, low=-_FLOAT32, high=_FLOAT32, unit="m")
         if xyz.ndim != 2 or xyz.shape[1] != 3:
             raise ParameterError(f"PointCloud.xyz must have shape (n, 3), got {xyz.shape}")

@@ -15,7 +15,7 @@ _SMALL = 1e-6  # m; numbers nearer to 0 than this are no measurements, 0 itself 
 
 
 def looks_like_kitti(data: np.ndarray) -> bool:
-    """Whether the whole records of ``data`` (uint8) are points of such a scan.
+    """Whether ``data`` (uint8), a file or its first bytes, holds points of such a scan.
 
     The format has no signature, so its values must do: every number finite, coordinates
     within 250 m, reflectance in 0..1, none closer to 0 than 1e-6 except 0 itself, and

@@ -1,19 +1,33 @@
 """Which format is this point cloud? Told by its content, never by its name."""
 
 import os
-import stat
+from functools import partial
 
 import numpy as np
 
-from neurosim.errors import FormatError
+from neurosim.files import Format, Formats
 
 from .container import PointCloud
 from .kitti import decode_kitti, looks_like_kitti
-from .ply import SIGNATURE, decode_ply
+from .ply import decode_ply, looks_like_ply
+
+_FORMATS = Formats(
+    owner="clouds.open",
+    kinds=(
+        Format(recognise=partial(looks_like_ply, text=False), decode=decode_ply, memory=8),
+        Format(recognise=partial(looks_like_ply, text=True), decode=decode_ply, memory=20),
+        Format(recognise=looks_like_kitti, decode=decode_kitti, memory=8),
+    ),
+    rule="must be a PLY file (begins with 'ply') or a KITTI scan (.bin, 4 float32 per point)",
+    remedy="convert the cloud, or use neurosim.events.open for a recording of events",
+)
 
 
 def open(path: str | os.PathLike, *, strict: bool = True) -> PointCloud:
     """Read a point cloud: PLY (text, binary of either byte order) or KITTI (.bin).
+
+    The first 64 KiB tell the format. The rest is read when the file has at most 4 GiB and
+    what reading takes fits into the free memory: 8 times its size, 20 for a PLY text.
 
     Parameters
     ----------
@@ -26,7 +40,9 @@ def open(path: str | os.PathLike, *, strict: bool = True) -> PointCloud:
     Raises
     ------
     FormatError
-        For a file that cannot be read, is empty, foreign, truncated or damaged.
+        For a file that cannot be read, is empty, foreign, truncated, damaged or too large.
+    ParameterError
+        For a ``path`` that is none.
 
     Examples
     --------
@@ -37,16 +53,7 @@ def open(path: str | os.PathLike, *, strict: bool = True) -> PointCloud:
     ...     open(write_ply(PointCloud(xyz=[[1, 2, 3]]), Path(folder) / "any.name"))
     PointCloud(1 points, x 1..1, y 2..2, z 3..3 m, PLY binary_little_endian)
     """
-    name = os.fspath(path)
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe or a device might never end
-            raise OSError(None, "not a regular file")
-        data = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise FormatError(
-            f"{name}: must be a readable file, got: {error.strerror or error}; check the path"
-        ) from error
-    return decode(data, name, strict=strict)
+    return _FORMATS.open(path, strict=strict)
 
 
 def decode(content: bytes | np.ndarray, name: str = "cloud", *, strict: bool = True) -> PointCloud:
@@ -55,14 +62,4 @@ def decode(content: bytes | np.ndarray, name: str = "cloud", *, strict: bool = T
     ``content`` is the whole file (bytes or uint8); ``name`` stands for it in errors. For
     the rest see :func:`open`.
     """
-    data = np.frombuffer(content, np.uint8)
-    head = data[:5].tobytes()
-    if head.startswith((SIGNATURE + b"\n", SIGNATURE + b"\r\n")):
-        return decode_ply(data.tobytes(), name)
-    if looks_like_kitti(data):
-        return decode_kitti(data, name, strict=strict)
-    raise FormatError(
-        f"{name}: must be a PLY file (begins with 'ply') or a KITTI scan (.bin, 4 float32 per "
-        f"point), got {len(data):,} bytes that begin with {data[:12].tobytes()!r}; convert the "
-        "cloud, or use neurosim.events.open for a recording of events"
-    )
+    return _FORMATS.decode(content, name, strict=strict)

@@ -1,5 +1,8 @@
 """Who is connected to whom, with which weights and delays."""
 
+from .degrees import ConstantFanIn as ConstantFanIn
+from .degrees import FixedOutDegree as FixedOutDegree
+from .degrees import FixedTotalNumber as FixedTotalNumber
 from .distributions import Distribution as Distribution
 from .distributions import LogNormal as LogNormal
 from .distributions import Normal as Normal
@@ -11,3 +14,8 @@ from .rules import FromArrays as FromArrays
 from .rules import FromMatrix as FromMatrix
 from .rules import OneToOne as OneToOne
 from .rules import Rule as Rule
+from .small_world import SmallWorld as SmallWorld
+from .spatial import DistanceDependent as DistanceDependent
+from .structured import BlockButterfly as BlockButterfly
+from .structured import GroupToGroup as GroupToGroup
+from .structured import NtoM as NtoM

@@ -9,10 +9,12 @@ import math
 import numpy as np
 
 from .._jit import kernel
-from ..errors import BuildError
+from ..errors import BuildError, ParameterError
 
 # A tie such as 0.15 / 0.1 = 1.4999999999999998 must not depend on representation error.
 _TIE = 1e-9
+_LARGEST = 2.0**53
+_LONGEST_DELAY = 10_000_000  # steps; every population keeps its spikes that long
 
 
 @kernel
@@ -35,12 +37,22 @@ def to_steps(times: np.ndarray | float, dt: float) -> np.ndarray:
     -------
     int64 array of the same shape.
 
+    Raises
+    ------
+    ParameterError
+        A time is not finite or beyond 2^53 steps, where floats no longer count.
+
     Examples
     --------
     >>> to_steps([0.0, 0.14, 0.15, 0.3], 0.1).tolist()
     [0, 1, 2, 3]
     """
     steps = np.asarray(times, dtype=np.float64) / dt
+    if steps.size and not np.abs(steps).max() < _LARGEST:
+        raise ParameterError(
+            f"a time must be below 2^53 grid steps, got {np.abs(steps).max():g} steps of {dt:g}; "
+            "take a shorter time or a larger dt"
+        )
     return np.floor(steps + (0.5 + _TIE)).astype(np.int64)
 
 
@@ -77,4 +89,10 @@ def delay_steps(owner: str, delay: np.ndarray, dt: float, *, allow_short: bool) 
             f"({int(short.sum())} of {delay.size} synapses); take dt <= {worst:g}, "
             "longer delays, or round_delays=True"
         )
-    return to_steps(delay, dt)
+    steps = to_steps(delay, dt)
+    if steps.size and steps.max() > _LONGEST_DELAY:
+        raise BuildError(
+            f"{owner}.delay must be at most {_LONGEST_DELAY:,} steps of dt = {dt:g}, "
+            f"got {float(np.max(delay)):g}; take shorter delays or a larger dt"
+        )
+    return steps

@@ -4,6 +4,7 @@
 longer draw starts with the shorter one, and no draw disturbs another.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,6 +47,10 @@ class Distribution:
         """A number that no draw is below."""
         return -np.inf
 
+    def typical_range(self, n: int) -> tuple[float, float]:
+        """About where the least and the greatest of ``n`` draws lie, for estimates."""
+        raise TypeError(f"{type(self).__name__} does not define typical_range")
+
 
 @dataclass(frozen=True, slots=True)
 class Uniform(Distribution):
@@ -73,6 +78,26 @@ class Uniform(Distribution):
     def low_bound(self) -> float:
         return self.low
 
+    def typical_range(self, n: int) -> tuple[float, float]:
+        return float(self.low), float(self.high)
+
+
+def _extreme(n: int) -> float:
+    """About the greatest of ``n`` standard normal numbers."""
+    root = math.sqrt(2 * math.log(max(n, 2)))
+    return root - (math.log(math.log(max(n, 3))) + math.log(4 * math.pi)) / (2 * root)
+
+
+def _check_clip(owner: str, low: float, high: float, mean: float, std: float) -> None:
+    """Refuse an interval where nearly every draw would be rejected."""
+    if not low < high:
+        raise ParameterError(f"{owner}.low must be < high, got low={low}, high={high}")
+    if std > 0 and max((low - mean) / std, (mean - high) / std) > 3:
+        raise ParameterError(
+            f"{owner}.low, high must keep the interval within 3 std of the mean, got "
+            f"[{low}, {high}] with mean {mean}, std {std}; nearly every draw would be rejected"
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Normal(Distribution):
@@ -92,16 +117,7 @@ class Normal(Distribution):
     def __post_init__(self) -> None:
         checks.number("Normal", "mean", self.mean)
         checks.number("Normal", "std", self.std, low=0)
-        if not self.low < self.high:
-            raise ParameterError(f"Normal.low must be < high, got low={self.low}, high={self.high}")
-        if self.std > 0:
-            reach = max((self.low - self.mean) / self.std, (self.mean - self.high) / self.std)
-            if reach > 3:
-                raise ParameterError(
-                    f"Normal.low, high must keep the interval within 3 std of the mean, got "
-                    f"[{self.low}, {self.high}] with mean {self.mean}, std {self.std}; "
-                    "nearly every draw would be rejected"
-                )
+        _check_clip("Normal", self.low, self.high, self.mean, self.std)
 
     def draw(self, key: np.uint64, n: int) -> np.ndarray:
         out = np.empty(n)
@@ -113,29 +129,54 @@ class Normal(Distribution):
     def low_bound(self) -> float:
         return self.low
 
+    def typical_range(self, n: int) -> tuple[float, float]:
+        reach = max(0.0, _extreme(n)) * self.std
+        return max(self.mean - reach, self.low), min(self.mean + reach, self.high)
+
 
 @dataclass(frozen=True, slots=True)
 class LogNormal(Distribution):
-    """exp(Normal(mu, sigma)): ``mu`` and ``sigma`` are those of the logarithm.
+    """exp(Normal(mu, sigma)); values outside [low, high] are drawn again.
+
+    ``mu`` and ``sigma`` are those of the logarithm.
 
     Examples
     --------
     >>> LogNormal(0.0, 0.5).low_bound
     0.0
+    >>> bool(LogNormal(0.0, 0.5, high=3.0).draw(np.uint64(1), 1000).max() <= 3.0)
+    True
     """
 
     mu: float
     sigma: float
+    low: float = 0.0
+    high: float = np.inf
 
     def __post_init__(self) -> None:
         checks.number("LogNormal", "mu", self.mu)
         checks.number("LogNormal", "sigma", self.sigma, low=0)
+        checks.number("LogNormal", "low", self.low, low=0)
+        low, high = self._logs()
+        _check_clip("LogNormal (logarithm)", low, high, self.mu, self.sigma)
+
+    def _logs(self) -> tuple[float, float]:
+        low, high = float(self.low), float(self.high)
+        logs = (math.log(x) if x > 0 else -math.inf for x in (low, high))
+        return tuple(logs)
 
     def draw(self, key: np.uint64, n: int) -> np.ndarray:
         out = np.empty(n)
-        _fill_normal(key, float(self.mu), float(self.sigma), -np.inf, np.inf, out)
-        return np.exp(out)
+        _fill_normal(key, float(self.mu), float(self.sigma), *self._logs(), out)
+        np.exp(out, out=out)
+        # exp(log(x)) may be one rounding beyond x
+        return np.clip(out, self.low, self.high, out=out)
 
     @property
     def low_bound(self) -> float:
-        return 0.0
+        return self.low
+
+    def typical_range(self, n: int) -> tuple[float, float]:
+        reach = max(0.0, _extreme(n)) * self.sigma
+        low, high = math.exp(self.mu - reach), math.exp(self.mu + reach)
+        return max(low, self.low), min(high, self.high)

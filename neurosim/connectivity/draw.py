@@ -43,17 +43,17 @@ def bernoulli_rows(key, p, n_post, skip_self, counts, post):
 
 
 @kernel
-def in_degree_sources(key, n_pre, skip_self, multapses, sources):
-    """Row ``j`` of ``sources`` gets the random sources of target ``j``.
+def partners(key, n, skip_self, multapses, chosen):
+    """Row ``j`` of ``chosen`` gets random partners of neuron ``j`` out of ``n``.
 
     Distinct ones by Floyd's algorithm (Bentley and Floyd 1987), whose set is kept as a
-    stamp per source.
+    stamp per partner.
     """
-    n_post, degree = sources.shape
-    stamp = np.full(n_pre, -1, np.int64)
-    for j in range(n_post):
-        gap = skip_self and j < n_pre  # draw from all but j: one fewer, shifted past j
-        available = n_pre - 1 if gap else n_pre
+    rows, degree = chosen.shape
+    stamp = np.full(0 if multapses else n, -1, np.int64)
+    for j in range(rows):
+        gap = skip_self and j < n  # draw from all but j: one fewer, shifted past j
+        available = n - 1 if gap else n
         for k in range(degree):
             if multapses:
                 i = below(key, j, k, available)
@@ -63,7 +63,7 @@ def in_degree_sources(key, n_pre, skip_self, multapses, sources):
                 if stamp[i] == j:
                     i = last
                 stamp[i] = j
-            sources[j, k] = i + 1 if gap and i >= j else i
+            chosen[j, k] = i + 1 if gap and i >= j else i
 
 
 @kernel
@@ -75,3 +75,115 @@ def by_source(sources, starts, post):
             i = sources[j, k]
             post[starts[i]] = j
             starts[i] += 1
+
+
+@kernel
+def histogram(indices, counts):
+    """Add to ``counts`` how often each index occurs, without an array of its own."""
+    for i in indices:
+        counts[i] += 1
+
+
+@kernel
+def uniform_sources(key, n, counts):
+    """Give each of ``n`` synapses a source, all equally likely; keep only the counts."""
+    for k in range(n):
+        counts[below(key, k, 0, counts.size)] += 1
+
+
+@kernel
+def uniform_targets(key, n_post, skip_self, counts, post):
+    """Give each synapse of each source a target, all equally likely."""
+    available = n_post - 1 if skip_self else n_post
+    k = 0
+    for i in range(counts.size):
+        for _ in range(counts[i]):
+            j = below(key, k, 1, available)
+            post[k] = j + 1 if skip_self and j >= i else j
+            k += 1
+
+
+@kernel
+def thin(key, surplus, pre, post):
+    """Take ``surplus`` random synapses away (Floyd's algorithm) and close the gaps.
+
+    Returns
+    -------
+    int : the number that is left; their indices are at the front of ``pre`` and ``post``
+    """
+    n = post.size
+    gone = np.zeros(n, np.bool_)
+    for last in range(n - surplus, n):
+        k = below(key, last, 0, last + 1)
+        gone[last if gone[k] else k] = True
+    place = 0
+    for k in range(n):
+        if not gone[k]:
+            pre[place] = pre[k]
+            post[place] = post[k]
+            place += 1
+    return place
+
+
+@kernel
+def shuffle(key, row, items):
+    """Put ``items`` into random order (Fisher and Yates), by the numbers of ``row``."""
+    for last in range(items.size - 1, 0, -1):
+        k = below(key, row, last, last + 1)
+        items[k], items[last] = items[last], items[k]
+
+
+@kernel
+def deal(key, n_pre, skip_self, sources):
+    """Row ``j`` of ``sources`` gets distinct sources of target ``j``, each used equally often.
+
+    The sources are a pack of cards: shuffled, dealt to the targets in random order, and
+    shuffled again when it runs out. A card that a target cannot take stays on top for the
+    next one; at most its own card (an autapse) can outlast the pack.
+    """
+    n_post, degree = sources.shape
+    order = np.arange(n_post)
+    shuffle(key, 0, order)
+    pack = np.empty(2 * n_pre, np.int32)
+    stamp = np.full(n_pre, -1, np.int64)
+    top = 0
+    end = 0
+    packs = 0
+    for j in order:
+        for k in range(degree):
+            c = top
+            while c < end and (stamp[pack[c]] == j or (skip_self and pack[c] == j)):
+                c += 1
+            if c == end:  # none left that fits: add a new pack below what is left
+                kept = end - top
+                pack[:kept] = pack[top:end].copy()
+                top, c, end = 0, kept, kept + n_pre
+                packs += 1
+                for i in range(n_pre):
+                    pack[kept + i] = i
+                shuffle(key, packs, pack[kept:end])
+                while stamp[pack[c]] == j or (skip_self and pack[c] == j):
+                    c += 1
+            i = pack[c]
+            pack[c] = pack[top]
+            top += 1
+            stamp[i] = j
+            sources[j, k] = i
+
+
+@kernel
+def kept_of_blocks(key, keep, block, skip_self, sources):
+    """Row ``j`` of ``sources`` gets ``keep`` distinct sources of each block of ``block``."""
+    n_post, degree = sources.shape
+    stamp = np.full(block, -1, np.int64)
+    for j in range(n_post):
+        for k in range(degree):
+            b = k // keep
+            gap = skip_self and j // block == b  # one fewer: shifted past j itself
+            last = (block - 1 if gap else block) - keep + k % keep
+            i = below(key, j, k, last + 1)
+            row = j * (degree // keep) + b
+            if stamp[i] == row:
+                i = last
+            stamp[i] = row
+            sources[j, k] = b * block + (i + 1 if gap and i >= j % block else i)

@@ -18,8 +18,18 @@ from . import draw
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
-def _rows(counts: np.ndarray) -> np.ndarray:
+def rows(counts: np.ndarray) -> np.ndarray:
+    """The sources of synapses that lie row after row."""
     return np.repeat(np.arange(counts.size, dtype=np.int32), counts)
+
+
+def transposed(sources: np.ndarray, n_pre: int) -> Pairs:
+    """Pairs sorted by source, from a row of sources for each target."""
+    counts = np.zeros(n_pre, np.int64)
+    draw.histogram(sources.reshape(-1), counts)
+    post = np.empty(sources.size, np.int32)
+    draw.by_source(sources, np.concatenate(([0], np.cumsum(counts)[:-1])), post)
+    return rows(counts), post
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +46,15 @@ class Rule:
     def size(self, n_pre: int, n_post: int, same: bool) -> int | None:
         """Number of synapses, where it is known without drawing."""
         return None
+
+    def expected_size(self, n_pre: int, n_post: int, same: bool) -> float:
+        """Mean number of synapses, for estimates; the base's bound is all pairs."""
+        size = self.size(n_pre, n_post, same)
+        return float(n_pre * n_post if size is None else size)
+
+    def placed(self, pre_shape: tuple[int, ...], post_shape: tuple[int, ...]) -> "Rule":
+        """The rule with what it needs to know of the shapes of its populations."""
+        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +123,14 @@ class FixedProbability(Rule):
         draw.bernoulli_rows(key, float(self.p), n_post, skip_self, counts, none)
         post = np.empty(int(counts.sum()), np.int32)
         draw.bernoulli_rows(key, float(self.p), n_post, skip_self, counts, post)
-        return _rows(counts), post
+        return rows(counts), post
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int | None:
         return 0 if self.p == 0 else None
+
+    def expected_size(self, n_pre: int, n_post: int, same: bool) -> float:
+        selves = n_pre if same and not self.autapses else 0
+        return self.p * (n_pre * n_post - selves)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +161,8 @@ class FixedInDegree(Rule):
                 "take a smaller k, or multapses=True"
             )
         sources = np.empty((n_post, self.k), np.int32)
-        draw.in_degree_sources(key, n_pre, skip_self, self.multapses, sources)
-        counts = np.bincount(sources.ravel(), minlength=n_pre)
-        post = np.empty(sources.size, np.int32)
-        draw.by_source(sources, np.concatenate(([0], np.cumsum(counts)[:-1])), post)
-        return _rows(counts), post
+        draw.partners(key, n_pre, skip_self, self.multapses, sources)
+        return transposed(sources, n_pre)
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int:
         return n_post * self.k
@@ -242,7 +262,7 @@ class FromMatrix(Rule):
 
     def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
         counts = np.diff(self.matrix.indptr)
-        return _rows(counts), self.matrix.indices.astype(np.int32)
+        return rows(counts), self.matrix.indices.astype(np.int32)
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int:
         return self.weights.size

@@ -13,6 +13,7 @@ from ..random import key_of
 from . import clock
 from .codegen import block_kernel
 from .noise import BuiltStimuli
+from .precision import in_real
 from .stores import BuiltStores, build_stores
 
 
@@ -65,8 +66,10 @@ class BuiltPopulation:
         rows = tuple(k for k, v in params.items() if k in used and np.ndim(v))
         scalars = tuple(k for k, v in params.items() if k in used and not np.ndim(v))
         handle, code = block_kernel(model, rows, scalars, self.real)
-        row_values = np.array([params[k] for k in rows], self.real).reshape(len(rows), n)
-        scalar_values = np.array([params[k] for k in scalars], self.real)
+        owner = f"Population {self.population.name!r}"
+        cast = {k: in_real(owner, k, params[k], self.real) for k in (*rows, *scalars)}
+        row_values = np.array([cast[k] for k in rows], self.real).reshape(len(rows), n)
+        scalar_values = np.array([cast[k] for k in scalars], self.real)
         spiked = np.zeros(n, np.uint8)
         arrays = (self.state, row_values, scalar_values, inputs, spiked)
         table = np.array([address(a) for a in arrays], np.int64)
@@ -81,7 +84,7 @@ class BuiltPopulation:
         for k, (name, value) in enumerate(neurons.initial.items()):
             if isinstance(value, Distribution):
                 value = value.draw(key_of(seed, self.population.name, "initial", name), neurons.n)
-            state[k] = value
+            state[k] = in_real(f"Population {self.population.name!r}", name, value, self.real)
         return state
 
 

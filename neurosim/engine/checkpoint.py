@@ -6,6 +6,7 @@
 ``/populations/<k>/steps``     int64, steps of the spikes in flight (the longest delay back)
 ``/populations/<k>/ids``       int32, their neurons
 ``/drives/<k>/...``            positions of the generators, inputs not yet consumed
+``/run``                       where a run under way is to end, and which files belong to it
 attributes                     step, dt, dtype, seed, version, and a fingerprint of the network
 =============================  =============================================================
 
@@ -15,18 +16,21 @@ renamed: it is whole or it is the previous one.
 
 import hashlib
 import os
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ..errors import FormatError, ParameterError
+from ..errors import FormatError
+from ..files import write_whole
 from ..network import Network
 from .build import Built
 from .codegen import fingerprint as code_fingerprint
 from .loop import ClockLoop
 
-_VERSION = 1
+_VERSION = 2
 
 
 def fingerprint(network: Network, built: Built) -> str:
@@ -43,14 +47,17 @@ def fingerprint(network: Network, built: Built) -> str:
                 _feed(digest, code_fingerprint(getattr(model, member)))
             for name, value in sorted(neurons.params.items()):
                 _feed(digest, (name, value))
-        elif hasattr(neurons, "rate"):
-            _feed(digest, neurons.rate)
+        else:  # given spikes are part of the state
+            own = [f.name for f in fields(neurons) if f.name not in ("times", "ids")]
+            _feed(digest, [(name, getattr(neurons, name)) for name in own])
     for p in network.projections.values():
         _feed(digest, (p.name, p.pre.name, p.post.name, p.port, type(p.rule).__name__))
         for name in p.rule.__dataclass_fields__:
             value = getattr(p.rule, name)
-            _feed(digest, value if not hasattr(value, "tocsr") else value.indices)
+            _feed(digest, value if not hasattr(value, "tocsr") else (value.indptr, value.indices))
         _feed(digest, (p.weight, p.delay))
+    for stimulus in network.stimuli.values():
+        _feed(digest, (stimulus.name, stimulus.population.name, stimulus.kind, stimulus.port))
     return digest.hexdigest()
 
 
@@ -60,13 +67,29 @@ def _feed(digest: Any, value: Any) -> None:
             _feed(digest, item)
     elif isinstance(value, np.ndarray):
         digest.update(f"{value.dtype}{value.shape}".encode())
-        digest.update(np.ascontiguousarray(value).tobytes())
+        digest.update(np.ascontiguousarray(value).reshape(-1).view(np.uint8))
+    elif is_dataclass(value):  # a distribution, whose repr would shorten arrays
+        _feed(digest, [type(value).__name__, *(getattr(value, f.name) for f in fields(value))])
     else:
         digest.update(f"|{value!r}".encode())
 
 
-def save_state(loop: ClockLoop, path: str | os.PathLike) -> Path:
+def save_state(
+    loop: ClockLoop,
+    path: str | os.PathLike,
+    *,
+    mark: str | None = None,
+    run: Mapping[str, Any] | None = None,
+) -> Path:
     """Write the state of a simulation.
+
+    Parameters
+    ----------
+    mark : str, optional
+        The fingerprint, where it is already known.
+    run : mapping, optional
+        What a run under way has to know when it goes on: numbers and texts become
+        attributes of ``/run``, arrays its datasets.
 
     Raises
     ------
@@ -75,37 +98,36 @@ def save_state(loop: ClockLoop, path: str | os.PathLike) -> Path:
     """
     import h5py
 
-    path, built = Path(path), loop.built
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+    built = loop.built
+
+    def fill(beside: Path) -> None:
         with h5py.File(beside, "w") as file:
             file.attrs["neurosim_checkpoint"] = _VERSION
-            file.attrs["step"] = loop.step
-            file.attrs["fingerprint"] = fingerprint(built.network, built)
+            file.attrs["fingerprint"] = mark or fingerprint(built.network, built)
+            file.attrs.update(step=loop.step, dt=built.dt, dtype=built.real)
+            file.attrs["seed"] = built.network.seed
             for k, population in enumerate(built.populations):
-                group = file.create_group(f"populations/{k}")
                 steps, ids = loop.in_flight(k)
                 arrays = {"state": population.state, "counts": population.counts}
-                for name, array in (arrays | {"steps": steps, "ids": ids}).items():
-                    group.create_dataset(name, data=array)
+                _write(file, f"populations/{k}", arrays | {"steps": steps, "ids": ids})
             for k, drive in loop.drives.items():
-                group = file.create_group(f"drives/{k}")
-                for name, array in drive.state().items():
-                    group.create_dataset(name, data=array)
-        with open(beside, "rb+") as written:
-            os.fsync(written.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        raise ParameterError(
-            f"Simulator.save: path must be a file in a writable folder, got {str(path)!r} ({error})"
-        ) from None
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+                _write(file, f"drives/{k}", drive.state())
+            _write(file, "run", run or {})
+
+    return write_whole(path, fill, owner="Simulator.save")
 
 
-def load_state(loop: ClockLoop, path: str | os.PathLike) -> None:
-    """Put a saved state into a simulation of the same network.
+def _write(file: Any, name: str, values: Mapping[str, Any]) -> None:
+    group = file.create_group(name)
+    for key, value in values.items():
+        if isinstance(value, np.ndarray):
+            group.create_dataset(key, data=value)
+        else:
+            group.attrs[key] = value
+
+
+def load_state(loop: ClockLoop, path: str | os.PathLike) -> dict[str, Any]:
+    """Put a saved state into a simulation of the same network; return what ``run`` was saved.
 
     Raises
     ------
@@ -126,28 +148,41 @@ def load_state(loop: ClockLoop, path: str | os.PathLike) -> None:
                     f"{path}: must belong to this network, dt and dtype, but its fingerprint "
                     "differs; build the network as it was when the state was saved"
                 )
-            state = _read(file, loop)
             step = int(file.attrs["step"])
-    except (OSError, KeyError, AttributeError, RuntimeError, ValueError) as error:
+            state = _read(file, loop, step)
+            run = dict(file["run"].attrs) | {k: v[()] for k, v in file["run"].items()}
+    except (OSError, KeyError, AttributeError, RuntimeError, ValueError, TypeError) as error:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"{path}: must be a neurosim checkpoint ({error})") from None
     loop.restore(step, *state)
+    return run
 
 
-def _read(file: Any, loop: ClockLoop) -> tuple[list[dict], dict[int, dict]]:
-    """All arrays, checked for shape, before anything in the simulation is touched."""
+def _read(file: Any, loop: ClockLoop, step: int) -> tuple[list[dict], dict[int, dict]]:
+    """All arrays, checked, before anything in the simulation is touched."""
     populations = []
     for k, built in enumerate(loop.built.populations):
-        arrays = {name: file[f"populations/{k}"][name][()] for name in ("state", "counts")}
-        if arrays["state"].shape != built.state.shape:
-            raise FormatError(f"{file.filename}: state of population {k} has a wrong shape")
-        if arrays["counts"].shape != built.counts.shape:
-            raise FormatError(f"{file.filename}: counts of population {k} have a wrong shape")
-        arrays |= {name: file[f"populations/{k}"][name][()] for name in ("steps", "ids")}
+        names = ("state", "counts", "steps", "ids")
+        arrays = {name: file[f"populations/{k}"][name][()] for name in names}
+        for name, own in (("state", built.state), ("counts", built.counts)):
+            if arrays[name].shape != own.shape:
+                raise FormatError(f"{file.filename}: {name} of population {k} have a wrong shape")
+        steps, ids = arrays["steps"], arrays["ids"]
+        since, n = step - loop.built.max_delay, built.population.n
+        whole = steps.ndim == 1 and steps.shape == ids.shape
+        if not whole or not (_within(steps, since, step) and _within(ids, 0, n)):
+            raise FormatError(f"{file.filename}: spikes of population {k} are out of range")
+        if np.any(np.diff(steps) < 0):
+            raise FormatError(f"{file.filename}: spikes of population {k} are not sorted")
         populations.append(arrays)
     drives = {
         k: {name: file[f"drives/{k}"][name][()] for name in drive.state()}
         for k, drive in loop.drives.items()
     }
     return populations, drives
+
+
+def _within(values: np.ndarray, low: int, end: int) -> bool:
+    integers = values.dtype.kind in "iu"
+    return integers and (values.size == 0 or bool(values.min() >= low and values.max() < end))

@@ -27,7 +27,7 @@ POPULATION_COLUMNS = 7
 NUMBER, FIRST_MEMBER, LAST_MEMBER = range(3)
 
 # Columns of the table of probes.
-P_POPULATION, P_VARIABLE, P_IDS, P_N, P_OUT, P_ROWS, P_EVERY = range(7)
+_, P_VARIABLE, P_IDS, P_N, P_OUT, P_ROWS, P_EVERY = range(7)  # the first is the population
 PROBE_COLUMNS = 7
 
 
@@ -40,7 +40,8 @@ class Tables(NamedTuple):
     stores : int64 (s, sparse.COLUMNS)      stores onto this part, group by group
     incoming : int64 (g + 1,)               stores of group k: incoming[k]:incoming[k+1]
     histories : int64 (p, parts, 3)
-    probes : int64 (q, PROBE_COLUMNS)
+    probes : int64 (q, PROBE_COLUMNS)       sorted by population
+    probe_starts : int64 (p + 1,)           probes of population k: starts[k]:starts[k+1]
     inputs : real (i,)                      input buffers of all populations, end to end
     stimuli, strengths : int64 and float64 (s, ...)    see :mod:`neurosim.engine.noise`
     """
@@ -50,6 +51,7 @@ class Tables(NamedTuple):
     incoming: np.ndarray
     histories: np.ndarray
     probes: np.ndarray
+    probe_starts: np.ndarray
     inputs: np.ndarray
     stimuli: np.ndarray
     strengths: np.ndarray
@@ -116,10 +118,10 @@ def _note_spikes(row, history, length, place, lo, hi, any_fired):
 @kernel
 def _probe(tables, p, step, lo, hi, begin):
     """Copy the probed state of population ``p``, where this step is due."""
-    for q in range(tables.probes.shape[0]):
+    for q in range(tables.probe_starts[p], tables.probe_starts[p + 1]):
         probe = tables.probes[q]
         every = probe[P_EVERY]
-        if probe[P_POPULATION] != p or step % every != 0:
+        if step % every != 0:
             continue
         row = tables.populations[p]
         state = view(row[STATE], row[N_STATE] * row[N], tables.inputs)

@@ -13,8 +13,10 @@ The kernel has one signature for all models::
 0 only at the first grid point of a simulation, where there is nothing to advance.
 """
 
+import atexit
 import hashlib
 import os
+import shutil
 import sys
 import tempfile
 import types as pytypes
@@ -25,8 +27,10 @@ from typing import Any
 
 import numpy as np
 from numba import types
+from numba.core.errors import NumbaError
 
 from .._jit import INT64, JIT, UINT8, callback, inlined, view
+from ..errors import BuildError
 from ..models.base import NeuronModel
 
 SIGNATURE = types.int64(*[types.int64] * 5, types.float64, types.float64)
@@ -42,8 +46,11 @@ class Block(IntEnum):
     SPIKED = 4  # uint8 [n]: 1 where the neuron fired
 
 
+_FIXED_MODULES = {"math", "cmath", "numpy"}  # the same for a given version
+
+
 def _value_fingerprint(value: Any, seen: set[int]) -> str:
-    if isinstance(value, pytypes.ModuleType):
+    if isinstance(value, pytypes.ModuleType):  # its attributes: see `fingerprint`
         return f"module {value.__name__}"
     if isinstance(value, pytypes.BuiltinFunctionType | np.ufunc | type):
         return f"builtin {getattr(value, '__module__', '')}.{value.__name__}"
@@ -77,6 +84,15 @@ def fingerprint(function: pytypes.FunctionType, seen: set[int] | None = None) ->
     code = function.__code__
     cells = [c.cell_contents for c in function.__closure__ or ()]
     used = [function.__globals__[n] for n in code.co_names if n in function.__globals__]
+    modules = [v for v in (*cells, *used) if isinstance(v, pytypes.ModuleType)]
+    used += [
+        getattr(m, n)
+        for m in modules
+        if m.__name__ not in _FIXED_MODULES
+        for n in code.co_names
+        if hasattr(m, n)
+    ]
+    used += [function.__defaults__, *(function.__kwdefaults__ or {}).items()]
     values = [_value_fingerprint(v, seen) for v in (*cells, *used)]
     return f"{_code_fingerprint(code, seen)} {values}"
 
@@ -89,7 +105,7 @@ def block_source(model: NeuronModel, rows: tuple[str, ...], scalars: tuple[str, 
     model : NeuronModel
     rows, scalars : tuple of str
         Parameters with one value per neuron, and shared ones.
-    real : {"float32", "float64"}
+    real : {"float32", "float64", "int32"}
     """
     state = list(model.state)
     values = {"t": "t", "dt": "dt", "weight": "weight"}
@@ -120,6 +136,8 @@ def block_source(model: NeuronModel, rows: tuple[str, ...], scalars: tuple[str, 
                      f"[{k} * n + lo : {k} * n + hi]")  # fmt: skip
     lines += ["    spiked = view(addresses[4], n, UINT8)[lo:hi]", "    any_fired = False"]
     lines += [f"    dt = {real}(dt)"]
+    if real == "int32":
+        lines += ["    t = int64(t)"]
     step = []
     for k in range(len(model.ports)):
         receive = called("receive", weight=f"input_{k}[j]", port=str(k))
@@ -138,16 +156,23 @@ def block_source(model: NeuronModel, rows: tuple[str, ...], scalars: tuple[str, 
 
 def cache_folder() -> Path:
     """Folder of the generated files; the temporary one where the user's is not writable."""
-    chosen = os.environ.get("NEUROSIM_CACHE_DIR")
-    base = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "neurosim"
-    for folder in (Path(chosen) if chosen else base, Path(tempfile.gettempdir()) / "neurosim"):
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            if os.access(folder, os.W_OK):
-                return folder
-        except OSError:
-            continue
-    return Path(tempfile.mkdtemp(prefix="neurosim-"))
+    chosen, shared = os.environ.get("NEUROSIM_CACHE_DIR"), os.environ.get("XDG_CACHE_HOME")
+    try:
+        base = Path(chosen) if chosen else Path(shared or Path.home() / ".cache") / "neurosim"
+        base.mkdir(parents=True, exist_ok=True)
+        if os.access(base, os.W_OK):
+            return base
+    except (OSError, RuntimeError):  # not writable, or a user without a home
+        pass
+    return _own_folder()
+
+
+@lru_cache(maxsize=1)
+def _own_folder() -> Path:
+    """A folder that only this process knows: a shared one could hold someone else's code."""
+    folder = tempfile.mkdtemp(prefix="neurosim-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)
 
 
 def _write(path: Path, text: str) -> None:
@@ -181,15 +206,24 @@ def block_kernel(
     names |= {m: in_precision(getattr(model, m), real) for m in model.members()}
     module.__dict__.update(names)
     exec(compile(text, str(path), "exec"), module.__dict__)  # the text above, not a file
-    return callback(SIGNATURE)(module.__dict__["block"])
+    try:
+        return callback(SIGNATURE)(module.__dict__["block"])
+    except NumbaError as error:
+        lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+        said = next((line for line in lines if "rror" in line or "nknown" in line), lines[0])
+        raise BuildError(
+            f"NeuronModel {model.name!r} must compile in {real}: {said}; its functions may use "
+            "numbers, math, numpy scalars and functions compiled by numba.njit"
+        ) from None
 
 
 def in_precision(function: Any, real: str) -> Any:
-    """Compiled form of a model's function, with its float constants in precision ``real``.
+    """Compiled form of a model's function, with its float constants of dtype ``real``.
 
-    A float64 literal would pull a float32 neuron into double precision and halve its
-    speed. Functions that the user compiled already are taken as they are. Not cached:
-    Numba would stamp them with the user's file, and inline stale code.
+    (Those of an integer model are whole: `NeuronModel` checks it.) A float64 literal would
+    pull a float32 neuron into double precision and halve its speed. Functions that the user
+    compiled already are taken as they are. Not cached: Numba would stamp them with the
+    user's file, and inline stale code.
     """
     if hasattr(function, "py_func"):
         return function

@@ -5,6 +5,7 @@ smallest delay. Between components they do not: a whole chunk of spikes passes a
 topological order, and a delay of zero is no difficulty.
 """
 
+import heapq
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -30,9 +31,8 @@ class Component:
 
 def _successors(n: int, edges: Iterable[Edge]) -> list[list[int]]:
     lists: list[list[int]] = [[] for _ in range(n)]
-    for a, b, _ in edges:
-        if b not in lists[a]:
-            lists[a].append(b)
+    for a, b in dict.fromkeys((a, b) for a, b, _ in edges):
+        lists[a].append(b)
     return lists
 
 
@@ -76,20 +76,30 @@ def _strong_components(successors: list[list[int]]) -> list[list[int]]:
 
 
 def _zero_delay_order(members: list[int], edges: list[Edge], names: list[str]) -> list[int]:
-    """Order the members so that zero delays point forwards, or name the cycle."""
-    zero = [(a, b) for a, b, delay in edges if delay == 0]
-    rest, order = list(members), []
-    while rest:
-        free = [m for m in rest if not any(b == m and a in rest for a, b in zero)]
-        if not free:
-            cycle = _cycle(rest, zero)
-            path = " -> ".join(repr(names[m]) for m in [*cycle, cycle[0]])
-            raise BuildError(
-                f"Network has a cycle of zero delays: {path}; a delay in a cycle must be >= dt, "
-                "so give one of these projections a delay"
-            )
-        order.append(free[0])
-        rest.remove(free[0])
+    """Order the members so that zero delays point forwards (Kahn), or name the cycle."""
+    after: dict[int, list[int]] = {m: [] for m in members}
+    waiting = dict.fromkeys(members, 0)
+    zero = {(a, b) for a, b, delay in edges if delay == 0}
+    for a, b in zero:
+        after[a].append(b)
+        waiting[b] += 1
+    free = [m for m in members if not waiting[m]]
+    heapq.heapify(free)
+    order = []
+    while free:
+        order.append(heapq.heappop(free))
+        for b in after[order[-1]]:
+            waiting[b] -= 1
+            if not waiting[b]:
+                heapq.heappush(free, b)
+    if len(order) < len(members):
+        rest = [m for m in members if waiting[m]]
+        cycle = _cycle(rest, sorted(zero))
+        path = " -> ".join(repr(names[m]) for m in [*cycle, cycle[0]])
+        raise BuildError(
+            f"Network has a cycle of zero delays: {path}; a delay in a cycle must be >= dt, "
+            "so give one of these projections a delay"
+        )
     return order
 
 
@@ -112,9 +122,14 @@ def components(n: int, edges: list[Edge], names: list[str]) -> list[Component]:
         Zero delays form a cycle; the message names it.
     """
     result = []
-    for members in reversed(_strong_components(_successors(n, edges))):
-        inside = [e for e in edges if e[0] in members and e[1] in members]
-        order = _zero_delay_order(members, inside, names) if inside else members
-        window = min((delay for _, _, delay in inside), default=-1)
+    strong = _strong_components(_successors(n, edges))
+    owner = {m: k for k, members in enumerate(strong) for m in members}
+    inside: list[list[Edge]] = [[] for _ in strong]
+    for edge in edges:
+        if owner[edge[0]] == owner[edge[1]]:
+            inside[owner[edge[0]]].append(edge)
+    for members, mine in zip(reversed(strong), reversed(inside), strict=True):
+        order = _zero_delay_order(members, mine, names) if mine else members
+        window = min((delay for _, _, delay in mine), default=-1)
         result.append(Component(order, window))
     return result

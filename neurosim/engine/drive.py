@@ -4,9 +4,12 @@ import numpy as np
 
 from .._jit import kernel
 from ..connectivity.delays import step_of, to_steps
-from ..models.sources import PoissonSource, SpikeSource, spike_arrays
+from ..errors import BuildError
+from ..models.sources import PoissonSource, SpikeSource
 from ..network import Network, Population
 from ..random import exponential, key_of
+
+_LARGEST_RATE = 1e7  # Hz; each spike is drawn and kept
 
 
 @kernel
@@ -43,12 +46,20 @@ def _first(key, mean, upcoming, drawn):
 class PoissonDrive:
     """State of a Poisson source: the next spike of each process, and how many were drawn."""
 
-    def __init__(self, population: Population, seed: int) -> None:
+    def __init__(self, population: Population, seed: int, time: str) -> None:
         source: PoissonSource = population.neurons
         self.key = key_of(seed, population.name, "poisson")
         rate = np.broadcast_to(np.asarray(source.rate, np.float64), (population.n,))
+        if rate.max() > _LARGEST_RATE:
+            raise BuildError(
+                f"Population {population.name!r}.rate must be at most {_LARGEST_RATE:g} Hz, got "
+                f"{rate.max():g}; use PoissonInput for many unseen sources"
+            )
         with np.errstate(divide="ignore"):
             self.mean = 1000.0 / rate
+        # Times round to the nearest step, so where steps are all there is, the process
+        # begins half a step early: step 0 gets its full share.
+        self.start = -0.5 if time == "steps" else 0.0
         self.reset()
 
     def reset(self) -> None:
@@ -56,6 +67,7 @@ class PoissonDrive:
         self.drawn = np.zeros(self.mean.size, np.int64)
         self.upcoming = np.zeros(self.mean.size)
         _first(self.key, self.mean, self.upcoming, self.drawn)
+        self.upcoming += self.start
 
     def state(self) -> dict[str, np.ndarray]:
         """What a saved simulation needs to go on."""
@@ -80,7 +92,7 @@ class ListDrive:
     """Spikes given as arrays."""
 
     def __init__(self, population: Population, dt: float) -> None:
-        self.name, self.n, self.dt = population.name, population.n, dt
+        self.name, self.dt = population.name, dt
         source: SpikeSource = population.neurons
         self.own = (to_steps(source.times, dt), source.ids)
         self.reset()
@@ -98,11 +110,10 @@ class ListDrive:
         self.steps, self.ids = self._sorted(saved["steps"], saved["ids"])
 
     def add(self, times, ids, begin: int) -> None:
-        """Add spikes; their times count from step ``begin``."""
-        owner = f"inputs[{self.name!r}]"
-        times, ids = spike_arrays(owner, times, ids, self.n)
-        steps = np.concatenate((self.steps, to_steps(times, self.dt) + begin))
-        self.steps, self.ids = self._sorted(steps, np.concatenate((self.ids, ids)))
+        """Add spikes (checked, sorted); their times count from step ``begin``."""
+        ahead = np.searchsorted(self.steps, begin)  # what is past need not be sorted again
+        steps = np.concatenate((self.steps[ahead:], to_steps(times, self.dt) + begin))
+        self.steps, self.ids = self._sorted(steps, np.concatenate((self.ids[ahead:], ids)))
 
     @staticmethod
     def _sorted(steps: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -123,7 +134,7 @@ def drives(network: Network, dt: float) -> dict[int, Drive]:
     found: dict[int, Drive] = {}
     for k, population in enumerate(network.populations.values()):
         if isinstance(population.neurons, PoissonSource):
-            found[k] = PoissonDrive(population, network.seed)
+            found[k] = PoissonDrive(population, network.seed, network.time)
         elif isinstance(population.neurons, SpikeSource):
             found[k] = ListDrive(population, dt)
     return found

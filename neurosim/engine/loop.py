@@ -1,6 +1,6 @@
 """How does a chunk of steps go? Sources, then components in order, in windows, by threads."""
 
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import numpy as np
 
@@ -12,6 +12,7 @@ from .history import History
 from .stores import BuiltComponent
 
 CHUNK = 1000  # steps per chunk: progress, guards and files work at this grain
+_WORTH_A_THREAD = 100_000  # neuron-steps of a window below which threads do not pay
 
 
 class ClockLoop:
@@ -84,6 +85,7 @@ class ClockLoop:
     def run_chunk(self, end: int, probes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Compute up to step ``end``; return (steps, ids) of each population's spikes."""
         begin, keep = self.step, self.built.max_delay
+        probes = probes[np.argsort(probes[:, 0], kind="stable")]
         for p, drive in self.drives.items():
             self._write_source(p, drive, begin, end)
         self._note_addresses()
@@ -121,6 +123,13 @@ class ClockLoop:
                 self._run_parts(component, start, min(start + window, end), probes)
 
     def _run_parts(self, component: BuiltComponent, start: int, stop: int, probes) -> None:
+        work = (stop - start) * sum(
+            self.built.populations[p].population.n for p in component.members
+        )
+        if work < _WORTH_A_THREAD:  # waking threads would cost more; the bits are the same
+            for part in range(self.parts):
+                self._run_part(part, component.groups, component, start, stop, probes)
+            return
         if self._pool is None:
             self._pool = ThreadPoolExecutor(self.parts)
         jobs = [
@@ -129,8 +138,11 @@ class ClockLoop:
             )
             for part in range(self.parts)
         ]
-        for job in jobs:
-            job.result()
+        try:
+            for job in jobs:
+                job.result()
+        finally:  # on Ctrl-C or an error: nobody may still write when a reset clears
+            wait(jobs)
 
     def _run_part(
         self,
@@ -160,9 +172,13 @@ class ClockLoop:
         built = self.built
         return Tables(
             built.population_table, built.synapses.tables[part], built.synapses.incoming,
-            self._history_table, probes, built.inputs,
+            self._history_table, probes, self._starts(probes), built.inputs,
             built.stimuli.rows, built.stimuli.strengths,
         )  # fmt: skip
+
+    def _starts(self, probes: np.ndarray) -> np.ndarray:
+        """Probes of population k: starts[k]:starts[k+1]."""
+        return np.searchsorted(probes[:, 0], np.arange(len(self._histories) + 1))
 
     def _note_address(self, p: int, part: int) -> None:
         history = self._histories[p][part]

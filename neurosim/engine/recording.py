@@ -15,9 +15,11 @@ from . import clock
 from .build import Built
 from .result import Spikes, Trace
 from .spikefile import SpikeFolder, write_spikes
+from .tracefile import TraceFolder, write_traces
 
 _WORD = re.compile(r"^(?P<name>\w+)(\[(?P<index>-?\d*(:-?\d*){0,2})\])?$")
 _SPIKES_PER_FILE = 2_000_000
+_VALUES_PER_FILE = 8_000_000
 
 
 def parse_record(network: Network, record: Mapping[str, Any] | None) -> tuple[list, list]:
@@ -42,7 +44,18 @@ def parse_record(network: Network, record: Mapping[str, Any] | None) -> tuple[li
                 spikes.append(name)
             else:
                 traces.append((name, *_parse_variable(population, word)))
-    return list(dict.fromkeys(spikes)), traces
+    return list(dict.fromkeys(spikes)), _merged(traces)
+
+
+def _merged(traces: list) -> list:
+    """One entry per population and variable, whatever the number of words."""
+    found: dict[tuple[str, str], list[np.ndarray]] = {}
+    for name, variable, ids in traces:
+        found.setdefault((name, variable), []).append(ids)
+    return [
+        (*key, ids[0] if len(ids) == 1 else np.unique(np.concatenate(ids)))
+        for key, ids in found.items()
+    ]
 
 
 def _parse_variable(population: Population, word: str) -> tuple[str, np.ndarray]:
@@ -74,10 +87,10 @@ def _parse_variable(population: Population, word: str) -> tuple[str, np.ndarray]
 class SpikeRecorder:
     """Gathers spikes chunk by chunk, in memory or as numbered files in a folder."""
 
-    def __init__(self, built: Built, names: list[str], out: str | Path | None) -> None:
-        self.built, self.names = built, names
-        self.folder = None if out is None else _new_folder(out)
-        self.n_files = 0
+    def __init__(
+        self, built: Built, names: list[str], folder: Path | None = None, n_files: int = 0
+    ) -> None:
+        self.built, self.names, self.folder, self.n_files = built, names, folder, n_files
         self._clear()
 
     def _clear(self) -> None:
@@ -95,6 +108,11 @@ class SpikeRecorder:
     def chunk_done(self) -> None:
         """Write a file when enough spikes are waiting."""
         if self.folder is not None and self.n_waiting >= _SPIKES_PER_FILE:
+            self._write()
+
+    def flush(self) -> None:
+        """Bring whatever is waiting to a file of its own."""
+        if self.folder is not None and self.n_waiting:
             self._write()
 
     def _gathered(self) -> dict[str, Spikes]:
@@ -122,35 +140,28 @@ class SpikeRecorder:
         return SpikeFolder(self.folder, self.names)
 
 
-def _new_folder(out: str | Path) -> Path:
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        taken = any(folder.glob("spikes-*.h5"))
-    except OSError as error:
-        raise ParameterError(f"out must be a writable folder, got {str(out)!r} ({error})") from None
-    if taken:
-        raise ParameterError(
-            f"out must be a folder without a recording, but {str(out)!r} has spikes-*.h5 files; "
-            "name a new folder or move them"
-        )
-    return folder
-
-
 class TraceRecorder:
     """Buffers that the kernels fill with the state of chosen neurons."""
 
-    def __init__(self, built: Built, wanted: list, every: int) -> None:
+    def __init__(
+        self, built: Built, wanted: list, every: int, folder: Path | None = None, n_files: int = 0
+    ) -> None:
         self.built, self.wanted, self.every = built, wanted, every
-        self.chunks: list[list[np.ndarray]] = [[] for _ in wanted]
-        self.steps: list[np.ndarray] = []
+        self.folder, self.n_files = folder, n_files
         self.ids = [np.ascontiguousarray(ids, np.int64) for _, _, ids in wanted]
+        self._clear()
+
+    def _clear(self) -> None:
+        self.chunks: list[list[np.ndarray]] = [[] for _ in self.wanted]
+        self.steps: list[np.ndarray] = []
+        self.n_waiting = 0
 
     def table(self, begin: int, end: int) -> np.ndarray:
         """Make buffers for one chunk and the table that points to them."""
         every = self.every
         due = np.arange(-(-begin // every), -(-end // every)) * every
         self.steps.append(due)
+        self.n_waiting += due.size * sum(ids.size for ids in self.ids)
         rows = []
         for k, (name, variable, _) in enumerate(self.wanted):
             p, ids = self.built.index(name), self.ids[k]
@@ -160,14 +171,40 @@ class TraceRecorder:
             rows.append([p, row, address(ids), ids.size, address(out), due.size, every])
         return np.array(rows, np.int64).reshape(-1, clock.PROBE_COLUMNS)
 
-    def finish(self) -> dict[str, dict[str, Trace]]:
-        """All traces, by population and variable."""
+    def chunk_done(self) -> None:
+        """Write a file when enough values are waiting."""
+        if self.folder is not None and self.n_waiting >= _VALUES_PER_FILE:
+            self._write()
+
+    def flush(self) -> None:
+        """Bring whatever is waiting to a file of its own."""
+        if self.folder is not None and self.n_waiting:
+            self._write()
+
+    def _write(self) -> None:
+        write_traces(self.folder / f"traces-{self.n_files:06d}.h5", self._gathered())
+        self.n_files += 1
+        self._clear()
+
+    def _gathered(self) -> dict[str, dict[str, Trace]]:
         steps = np.concatenate([np.empty(0, np.int64), *self.steps])
         times = to_times(steps, self.built.dt)
         traces: dict[str, dict[str, Trace]] = {}
         for k, (name, variable, _) in enumerate(self.wanted):
             model = self.built.network.populations[name].neurons.model
-            values = np.concatenate(self.chunks[k]) if self.chunks[k] else np.empty((0, 0))
+            nothing = np.empty((0, self.ids[k].size), self.built.real)
+            values = np.concatenate([nothing, *self.chunks[k]])
             trace = Trace(times, self.ids[k], values, model.units.get(variable, ""))
             traces.setdefault(name, {})[variable] = trace
         return traces
+
+    def finish(self) -> Mapping[str, Mapping[str, Trace]]:
+        """All traces, by population and variable; from a folder they are read on demand."""
+        if self.folder is None or not self.wanted:
+            return self._gathered()
+        if self.n_waiting or self.n_files == 0:
+            self._write()
+        recorded: dict[str, list[str]] = {}
+        for name, variable, _ in self.wanted:
+            recorded.setdefault(name, []).append(variable)
+        return TraceFolder(self.folder, recorded)

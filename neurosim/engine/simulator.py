@@ -1,7 +1,8 @@
 """How is a network run? Build it, run it in pieces, record, guard, reset."""
 
+import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +11,20 @@ import numpy as np
 from .. import checks
 from ..connectivity.delays import to_steps, to_times
 from ..errors import ParameterError, SimulationError
+from ..estimate import available_memory, check_memory, estimate_memory
+from ..models.sources import spike_arrays
 from ..network import Network
 from .build import Built, BuiltPopulation, build
 from .checkpoint import load_state, save_state
 from .drive import ListDrive, drives
+from .longrun import Plan, Run, resume_run
 from .loop import CHUNK, ClockLoop
-from .progress import Progress
-from .recording import SpikeRecorder, TraceRecorder, parse_record
+from .precision import choose_dtype
+from .recording import SpikeRecorder, TraceRecorder
 from .result import Result
+from .stop import Condition
+
+Found = list[tuple[np.ndarray, np.ndarray]]  # (steps, ids) of each population
 
 
 class Simulator:
@@ -32,8 +39,9 @@ class Simulator:
     network : Network
     dt : float, optional
         Grid step [ms], default 0.1. In a ``time="steps"`` network it is 1 step.
-    dtype : {"float32", "float64"}
-        Precision of state and weights.
+    dtype : {"float32", "float64", "int32"}, optional
+        Numbers of state and weights; default float32, or the only one that the network's models
+        support.
     threads : int
         Number of threads; the results are the same for any number.
     round_delays : bool
@@ -41,6 +49,10 @@ class Simulator:
     max_rate : float, optional
         Stop with an error when a population's mean rate in a chunk exceeds this [Hz], or
         [spikes per step].
+
+    max_memory : float, optional
+        Refuse to build when the estimate (`ns.estimate_memory`) exceeds this [bytes];
+        default what the machine has free.
 
     Raises
     ------
@@ -63,21 +75,26 @@ class Simulator:
         network: Network,
         *,
         dt: float | None = None,
-        dtype: str = "float32",
+        dtype: str | None = None,
         threads: int = 1,
         round_delays: bool = False,
         max_rate: float | None = None,
+        max_memory: float | None = None,
     ) -> None:
         owner = "Simulator"
         if not isinstance(network, Network) or not network.populations:
             raise ParameterError(f"{owner}.network must be a Network with populations")
         dt = _grid_step(network, dt)
-        checks.choice(owner, "dtype", dtype, ("float32", "float64"))
+        dtype = choose_dtype(network, dtype)
         self.threads = checks.integer(owner, "threads", threads, low=1, high=1024)
         self.max_rate = (
             None if max_rate is None else checks.number(owner, "max_rate", max_rate, above=0)
         )
+        network = network.copy()  # what is added to it later does not reach this one
         self.network, self.dt, self.dtype = network, dt, dtype
+        self.round_delays = round_delays
+        estimate = estimate_memory(network, dt=dt, dtype=dtype, threads=self.threads)
+        check_memory(estimate, available_memory() if max_memory is None else max_memory)
         begin = time.perf_counter()
         self.built: Built = build(
             network, dt=dt, real=dtype, parts=self.threads, round_delays=round_delays
@@ -146,13 +163,17 @@ class Simulator:
         inputs: Mapping[str, tuple] | None = None,
         progress: bool | str | Callable[[float, float], Any] = "auto",
         out: str | Path | None = None,
+        stop: Condition | Sequence[Condition] | None = None,
+        chunk: float | None = None,
+        checkpoint_every: float | None = None,
     ) -> Result:
         """Run on for ``duration`` and return what this piece recorded.
 
         Parameters
         ----------
         duration : float
-            [ms], or [steps]; the grid points t <= now < t + duration are computed.
+            [ms], or [steps]; the grid points t <= now < t + duration are computed. A piece
+            begins and ends on the grid: other durations are rounded up to whole steps.
         record : mapping, optional
             Population name to a list of ``"spikes"``, a state variable such as ``"v"``, or
             some of its neurons, ``"v[:5]"``. None records all spikes of all populations,
@@ -166,41 +187,42 @@ class Simulator:
             A bar on runs longer than a second ("auto": only on a terminal), or a function
             of (done, duration).
         out : path, optional
-            Folder for the spikes of a long recording, as numbered files.
+            Folder for the spikes and traces of a long recording, as numbered files.
+        stop : condition, function, or list of these, optional
+            `StopAtRate`, `StopAtSpikes`, `StopAtEvents`, `StopAtWall`, or a function of a
+            `RunView` that returns True or a reason to stop; looked at after every chunk.
+        chunk : float, optional
+            Time between two looks at progress and stop conditions [ms], or [steps]; at most,
+            and by default, 1000 steps. Spikes and traces do not depend on it.
+        checkpoint_every : float, optional
+            Save the state into ``out`` at the first end of a chunk after each multiple of
+            this time [ms], or [steps]; a killed run goes on from there by :meth:`resume`.
 
         Raises
         ------
         ParameterError, SimulationError
         """
         self._check_whole()
-        begin = self.loop.step
-        end = begin + self._n_steps(duration)
-        every = 1 if interval is None else int(to_steps(interval, self.dt))
-        if every < 1:
-            raise ParameterError(f"Simulator.run: interval must be >= dt = {self.dt:g}")
-        spike_names, traces = parse_record(self.network, record)
-        self._add_inputs(inputs or {})
-        spikes = SpikeRecorder(self.built, spike_names, out)
-        probes = TraceRecorder(self.built, traces, every)
-        counts = [p.counts.copy() for p in self.built.populations]
-        wall, cpu = time.perf_counter(), time.process_time()
-        with Progress(progress, float(to_times(end - begin, self.dt)), self.network.time) as bar:
-            while self.loop.step < end:
-                self._run_chunk(min(self.loop.step + CHUNK, end), spikes, probes)
-                bar.update(float(to_times(self.loop.step - begin, self.dt)))
-        counts = {
-            p.population.name: p.counts - before
-            for p, before in zip(self.built.populations, counts, strict=True)
-        }
-        return Result(
-            network=self.network, t_start=float(to_times(begin, self.dt)), t_stop=self.t,
-            dt=self.dt, engine="clock", dtype=self.dtype, threads=self.threads,
-            spikes=spikes.finish(), traces=probes.finish(),
-            counts=counts,
-            synaptic_events=self._synaptic_events(counts),
-            wall_s=time.perf_counter() - wall, cpu_s=time.process_time() - cpu,
-            build_s=self.build_s, rounded_delays=self.built.synapses.rounding,
+        plan = Plan.of(
+            self, self._n_steps(duration), record=record, interval=interval, chunk=chunk,
+            checkpoint_every=checkpoint_every, out=out,
         )  # fmt: skip
+        run = Run(self, plan, stop, self._run_chunk)
+        with run.open(out):
+            self._add_inputs(inputs or {})
+            return run.go(progress)
+
+    def resume(
+        self,
+        folder: str | Path,
+        *,
+        stop: Condition | Sequence[Condition] | None = None,
+        progress: bool | str | Callable[[float, float], Any] = "auto",
+    ) -> Result:
+        """Go on with a long run whose process was killed; see `neurosim.resume`."""
+        result = resume_run(self, folder, self._run_chunk, stop=stop, progress=progress)
+        self._whole = True
+        return result
 
     def _n_steps(self, duration: float) -> int:
         owner, unit = "Simulator.run", "ms" if self.network.time == "continuous" else "steps"
@@ -209,7 +231,9 @@ class Simulator:
             raise ParameterError(
                 f"{owner}.duration must be a whole number of steps, got {duration}"
             )
-        return int(to_steps(duration, self.dt))
+        # All grid points t < duration: rounded up, but not by the noise of a division.
+        to_steps(duration, self.dt)
+        return max(0, math.ceil(duration / self.dt - 1e-6))
 
     def _add_inputs(self, inputs: Mapping[str, tuple]) -> None:
         index = {name: k for k, name in enumerate(self.network.populations)}
@@ -220,17 +244,18 @@ class Simulator:
                 raise ParameterError(
                     f"Simulator.run: inputs must name a SpikeSource, one of {sources}, got {name!r}"
                 )
-        for name, (times, ids) in inputs.items():
+        checked = {}
+        for name, pair in inputs.items():
+            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+                raise ParameterError(
+                    f"Simulator.run: inputs[{name!r}] must be a pair (times, ids), got {pair!r}"
+                )
+            n = self.network.populations[name].n
+            checked[name] = spike_arrays(f"inputs[{name!r}]", *pair, n)
+        for name, (times, ids) in checked.items():  # all of them, or none
             drives[index[name]].add(times, ids, self.loop.step)
 
-    def _synaptic_events(self, counts: dict[str, np.ndarray]) -> dict[str, int]:
-        degrees = self.built.synapses.out_degree
-        return {
-            p.name: int(degrees[p.name] @ counts[p.pre.name])
-            for p in self.network.projections.values()
-        }
-
-    def _run_chunk(self, end: int, spikes: SpikeRecorder, probes: TraceRecorder) -> None:
+    def _run_chunk(self, end: int, spikes: SpikeRecorder, probes: TraceRecorder) -> Found:
         begin = self.loop.step
         self._whole = False  # until the chunk is done: an error or Ctrl-C may strike inside
         found = self.loop.run_chunk(end, probes.table(begin, end))
@@ -238,7 +263,9 @@ class Simulator:
             self._guard(built, ids.size, begin, end)
             spikes.add(built.population.name, steps, ids)
         spikes.chunk_done()
+        probes.chunk_done()
         self._whole = True
+        return found
 
     def _guard(self, built: BuiltPopulation, n_spikes: int, begin: int, end: int) -> None:
         """Stop on NaN or infinite state, and on run-away activity."""
@@ -255,7 +282,8 @@ class Simulator:
                 f"{built.state[tuple(bad[0])]} in neuron {bad[0, 1]} {where}; "
                 "check weights and time constants, or use dtype='float64'"
             )
-        span = (end - begin) * self.dt / (1000.0 if unit == "ms" else 1.0)
+        # Shorter pieces count as a whole chunk: how a run is cut must not decide.
+        span = max(end - begin, CHUNK) * self.dt / (1000.0 if unit == "ms" else 1.0)
         rate = n_spikes / built.population.n / span
         if self.max_rate is not None and rate > self.max_rate:
             raise SimulationError(
@@ -282,7 +310,7 @@ def simulate(
     dt: float | None = None,
     record: Mapping[str, Any] | None = None,
     engine: str = "auto",
-    dtype: str = "float32",
+    dtype: str | None = None,
     threads: int = 1,
     **options: Any,
 ) -> Result:
@@ -290,7 +318,8 @@ def simulate(
 
     ``engine`` is "auto" or "clock" (the one engine so far). Options of
     :class:`Simulator` (``round_delays``, ``max_rate``) and of `Simulator.run`
-    (``interval``, ``inputs``, ``progress``, ``out``) may follow.
+    (``interval``, ``inputs``, ``progress``, ``out``, ``stop``, ``chunk``,
+    ``checkpoint_every``) may follow.
 
     Examples
     --------
@@ -304,8 +333,12 @@ def simulate(
     Trace(10000 times x 1 neurons, 'mV')
     """
     checks.choice("simulate", "engine", engine, ("auto", "clock"))
-    build_options = {k: options.pop(k) for k in ("round_delays", "max_rate") if k in options}
-    known = ("interval", "inputs", "progress", "out")
+    build_options = {
+        k: options.pop(k) for k in ("round_delays", "max_rate", "max_memory") if k in options
+    }
+    known = (
+        "interval", "inputs", "progress", "out", "stop", "chunk", "checkpoint_every",
+    )  # fmt: skip
     for name in options:
         if name not in known:
             raise ParameterError(

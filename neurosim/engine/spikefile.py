@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FormatError, ParameterError
+from ..errors import FormatError
+from ..files import write_whole
 from .result import Result, Spikes
 
 _SORTING = {"none": 0, "by_id": 1, "by_time": 2}
@@ -52,26 +53,16 @@ def write_spikes(
     if isinstance(spikes, Result):
         unit = unit or ("ms" if spikes.time == "continuous" else "step")
         spikes = spikes.spikes
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
+
+    def fill(beside: Path) -> None:
         with h5py.File(beside, "w") as file:
             file.attrs["magic"] = np.uint32(_MAGIC)
             file.attrs["version"] = np.array([0, 1], np.uint32)
             file.create_group("spikes")
             for name, s in spikes.items():
                 _write_group(h5py, file["spikes"].create_group(name), s, _UNITS[unit or "ms"])
-            file.flush()
-        with open(beside, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(beside, path)
-    except OSError as error:
-        raise ParameterError(
-            f"write_spikes: path must be a file in a writable folder, got {str(path)!r} ({error})"
-        ) from None
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+
+    return write_whole(path, fill, owner="write_spikes")
 
 
 def _write_group(h5py: Any, group: Any, spikes: Spikes, units: str) -> None:
@@ -92,21 +83,25 @@ def read_spikes(path: str | os.PathLike) -> dict[str, Spikes]:
         The file is not HDF5, damaged, or not in the SONATA spike layout.
     """
     path = Path(path)
-    if not path.is_dir():
-        return _read_file(path)
-    files = sorted(path.glob("spikes-*.h5"))
+    chunks = [_read_file(file) for file in _files(path)] if path.is_dir() else [_read_file(path)]
+    return {name: _joined([c[name] for c in chunks if name in c]) for name in chunks[0]}
+
+
+def _files(folder: Path) -> list[Path]:
+    files = sorted(folder.glob("spikes-*.h5"))
     if not files:
-        raise FormatError(f"{path}: folder must hold files spikes-000000.h5 ..., found none")
-    chunks = [_read_file(file) for file in files]
-    merged = {}
-    for name in chunks[0]:
-        parts = [chunk[name] for chunk in chunks if name in chunk]
-        times = np.concatenate([p.times for p in parts])
-        merged[name] = Spikes(times, np.concatenate([p.ids for p in parts]), parts[0].n)
-    return merged
+        raise FormatError(f"{folder}: folder must hold files spikes-000000.h5 ..., found none")
+    return files
 
 
-def _read_file(path: Path) -> dict[str, Spikes]:
+def _joined(parts: list[Spikes]) -> Spikes:
+    if len(parts) == 1:
+        return parts[0]
+    times = np.concatenate([part.times for part in parts])
+    return Spikes(times, np.concatenate([part.ids for part in parts]), parts[0].n)
+
+
+def _read_file(path: Path, only: str | None = None) -> dict[str, Spikes]:
     import h5py
 
     if not path.is_file():
@@ -114,7 +109,8 @@ def _read_file(path: Path) -> dict[str, Spikes]:
     try:
         with h5py.File(path, "r") as file:
             groups = file["spikes"]
-            return {name: _read_group(path, name, groups[name]) for name in groups}
+            names = groups if only is None else [only]
+            return {name: _read_group(path, name, groups[name]) for name in names}
     except (OSError, KeyError, AttributeError, RuntimeError) as error:
         raise FormatError(
             f"{path}: must be an HDF5 file with /spikes/<population>/timestamps and node_ids "
@@ -144,9 +140,14 @@ class SpikeFolder(Mapping):
         self.folder, self.names = folder, names
 
     def __getitem__(self, name: str) -> Spikes:
+        return _joined(list(self.parts(name)))
+
+    def parts(self, name: str) -> Iterator[Spikes]:
+        """The spikes of a population file by file, for recordings larger than memory."""
         if name not in self.names:
             raise KeyError(name)
-        return read_spikes(self.folder)[name]
+        for file in _files(self.folder):
+            yield _read_file(file, only=name)[name]
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.names)

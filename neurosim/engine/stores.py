@@ -15,8 +15,9 @@ from ..connectivity.delays import delay_steps, to_steps, to_times
 from ..connectivity.distributions import Distribution
 from ..errors import BuildError
 from ..network import Network, Projection
-from ..synapses import expand, port_of
+from ..synapses import Synapses, expand, expand_compactly, port_of
 from .components import Component, components
+from .precision import in_real
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,23 +167,24 @@ def _links(
 ) -> list[sparse.Links]:
     """Synapses of one projection, split by the part that owns their targets."""
     p, owner = projection, f"Projection {projection.name!r}"
-    synapses = expand(network, p)
+    synapses = expand_compactly(network, p)
+    n = len(synapses)
     steps = delay_steps(owner, synapses.delay, options.dt, allow_short=options.round_delays)
-    _report_rounding(built, p.name, synapses.delay, steps, options.dt)
-    built.max_delay = max(built.max_delay, int(steps.max(initial=0)))
+    _report_rounding(built, p.name, synapses, steps, options.dt)
+    built.max_delay = max(built.max_delay, int(steps.max(initial=0)) if n else 0)
     built.out_degree[p.name] = np.bincount(synapses.pre, minlength=p.pre.n)
     bad = np.flatnonzero(~np.isfinite(synapses.weight))
     if bad.size:
         raise BuildError(
-            f"{owner}.weight must be finite, got {synapses.weight[bad[0]]} at {bad[0]}"
+            f"{owner}.weight must be finite, got {synapses.weight.flat[bad[0]]} at {bad[0]}"
         )
     post = options.index[p.post.name]
     shift = options.input_start[post] + port_of(p, synapses.weight) * p.post.n
     whole = sparse.Links(
         synapses.pre,
         synapses.post + np.int32(shift),
-        steps.astype(np.int32),
-        synapses.weight.astype(options.real),
+        _each(steps.astype(np.int32), n),
+        _each(in_real(owner, "weight", synapses.weight, options.real), n),
     )
     if options.parts == 1:
         return [whole]
@@ -193,10 +195,16 @@ def _links(
     ]
 
 
+def _each(value: np.ndarray, n: int) -> np.ndarray:
+    """One value per synapse, where all share one."""
+    return np.full(n, value) if value.ndim == 0 else value
+
+
 def _report_rounding(
-    built: BuiltStores, name: str, delay: np.ndarray, steps: np.ndarray, dt: float
+    built: BuiltStores, name: str, synapses: Synapses, steps: np.ndarray, dt: float
 ) -> None:
-    error = np.abs(to_times(steps, dt) - delay)
-    changed = error > 1e-9 * np.maximum(dt, delay)
-    if changed.any():
-        built.rounding.append(DelayRounding(name, int(changed.sum()), float(error.max())))
+    error = np.abs(to_times(steps, dt) - synapses.delay)
+    changed = error > 1e-9 * np.maximum(dt, synapses.delay)
+    if changed.any() and len(synapses):
+        n_changed = int(changed.sum()) if changed.ndim else len(synapses)
+        built.rounding.append(DelayRounding(name, n_changed, float(error.max())))

@@ -12,25 +12,41 @@ EVENT_DTYPE = np.dtype([("x", "<u2"), ("y", "<u2"), ("t", "<i8"), ("p", "|u1")])
 
 MAX_SIDE = 65536  # x and y are uint16
 
+STAMP_LIMIT = 1 << 62
+"""Stamps are smaller than this in magnitude, so that differences fit into int64 [us]."""
+
 
 def check_integers(name: str, value: Any) -> np.ndarray:
-    """A one-dimensional integer array; whole floats are taken, fractions are not."""
-    column = np.asarray(value)
+    """A one-dimensional integer array; whole floats are taken, fractions are not.
+
+    Every number is within +-``STAMP_LIMIT``, that is 146,000 years in us.
+    """
+    try:
+        column = np.asarray(value)
+    except (TypeError, ValueError, OverflowError):
+        raise ParameterError(
+            f"Events.{name} must be a one-dimensional array of integers, got a "
+            f"{type(value).__name__} of uneven or foreign parts"
+        ) from None
     if column.ndim != 1 or column.dtype.kind not in "iufb":
         raise ParameterError(
             f"Events.{name} must be a one-dimensional array of integers, "
             f"got shape {column.shape} of {column.dtype}"
         )
-    if column.dtype.kind == "f":
-        if not np.all(np.isfinite(column) & (column == np.floor(column))):
+    floats = column.dtype.kind == "f"
+    if floats and not np.all(np.isfinite(column) & (column == np.floor(column))):
+        raise ParameterError(
+            f"Events.{name} must be whole numbers (t in us), got fractions, nan or inf; "
+            "scale and round first"
+        )
+    if column.dtype.itemsize >= 4 and len(column):  # before a cast could wrap around
+        low, high = int(column.min()), int(column.max())
+        if max(-low, high) >= STAMP_LIMIT:
+            bad = high if high >= STAMP_LIMIT else low
             raise ParameterError(
-                f"Events.{name} must be whole numbers (t in us), got fractions, nan or inf; "
-                "scale and round first"
+                f"Events.{name} must be > -2**62 and < 2**62, got {bad}; subtract the first stamp"
             )
-        return column.astype(np.int64)
-    if column.dtype == np.uint64 and len(column) and column.max() > np.iinfo(np.int64).max:
-        raise ParameterError(f"Events.{name} must be below 2**63, got {column.max()}")
-    return column
+    return column.astype(np.int64) if floats else column
 
 
 def check_polarity(value: Any) -> np.ndarray:
@@ -82,3 +98,9 @@ def check_range(name: str, value: Any, low: int | None, high: int | None) -> tup
             f"Events.crop.{name} must have low < high (high excluded), got ({start}, {stop})"
         )
     return start, stop
+
+
+def check_span(value: Any) -> tuple[int, int]:
+    """A range of stamps, cut to the ones that there can be."""
+    low, high = check_range("t", value, None, None)
+    return max(low, -STAMP_LIMIT), min(high, STAMP_LIMIT)

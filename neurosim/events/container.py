@@ -1,5 +1,6 @@
 """What is a recording? Events addressed by name: x, y, t [us] and polarity p."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,12 +13,15 @@ from neurosim.errors import ParameterError
 from .columns import (
     EVENT_DTYPE,
     MAX_SIDE,
+    STAMP_LIMIT,
     check_integers,
     check_polarity,
     check_range,
     check_sensor_size,
+    check_span,
 )
 
+_MOST_COUNTS = 1 << 28  # 2 GiB of int64
 _ALIASES = {
     "x": ("x",),
     "y": ("y",),
@@ -35,8 +39,8 @@ class Events:
     x, y : integers (n,)
         Column and row, ``0 <= x < W`` and ``0 <= y < H``; kept as uint16.
     t : integers (n,)
-        Time stamps [us], kept as int64. Stamps that run backwards are sorted stably
-        and counted in ``n_unsorted``.
+        Time stamps [us], kept as int64, within +-2**62 so that differences fit too.
+        Stamps that run backwards are sorted stably and counted in ``n_unsorted``.
     p : (n,), optional
         Polarity: {0, 1}, {-1, 1} or bool, kept as uint8 with 1 for brighter (on).
         Without it the recording has one polarity and ``p`` is 0.
@@ -55,7 +59,7 @@ class Events:
     ------
     ParameterError
         For lengths that differ, coordinates off the sensor, fractional or non-finite
-        numbers, or polarities that are neither of the three kinds.
+        numbers, stamps of 2**62 us or more, or polarities of none of the three kinds.
 
     Examples
     --------
@@ -82,6 +86,7 @@ class Events:
             if self.p is None
             else integer("Events", "n_polarities", self.n_polarities, low=1, high=2)
         )
+        integer("Events", "n_unsorted", self.n_unsorted, low=0)
         columns = {name: check_integers(name, getattr(self, name)) for name in ("x", "y", "t")}
         n = len(columns["t"])
         columns["p"] = np.zeros(n, np.uint8) if self.p is None else check_polarity(self.p)
@@ -196,8 +201,13 @@ class Events:
         """
         width, height = self.sensor_size
         shape = (self.n_polarities, height, width)
+        if math.prod(shape) > _MOST_COUNTS:
+            raise ParameterError(
+                f"Events.counts must have at most {_MOST_COUNTS:,} cells, got {shape} "
+                "(polarities, H, W); crop or downsample first"
+            )
         flat = (self.p.astype(np.int64) * height + self.y) * width + self.x
-        return np.bincount(flat, minlength=int(np.prod(shape))).reshape(shape)
+        return np.bincount(flat, minlength=math.prod(shape)).reshape(shape)
 
     def crop(
         self,
@@ -227,7 +237,7 @@ class Events:
         y0, y1 = check_range("y", y, 0, height)
         keep = (self.x >= x0) & (self.x < x1) & (self.y >= y0) & (self.y < y1)
         if t is not None:
-            t0, t1 = check_range("t", t, None, None)
+            t0, t1 = check_span(t)
             keep &= (self.t >= t0) & (self.t < t1)
         return replace(
             self,
@@ -240,13 +250,26 @@ class Events:
 
     def time_slice(self, start: int, stop: int) -> "Events":
         """Events with ``start <= t < stop`` [us]; the same as ``crop(t=(start, stop))``."""
-        t0, t1 = check_range("t", (start, stop), None, None)
+        t0, t1 = check_span((start, stop))
         keep = slice(*np.searchsorted(self.t, (t0, t1)).tolist())
         return replace(self, x=self.x[keep], y=self.y[keep], t=self.t[keep], p=self._p(keep))
 
     def shift_time(self, offset: int) -> "Events":
-        """Add ``offset`` [us] to every stamp; ``e.shift_time(-e.t[0])`` starts at 0."""
-        return replace(self, t=self.t + integer("Events.shift_time", "offset", offset))
+        """Add ``offset`` [us] to every stamp; ``e.shift_time(-e.t[0])`` starts at 0.
+
+        Raises
+        ------
+        ParameterError
+            When a stamp would leave +-2**62 us.
+        """
+        offset = integer("Events.shift_time", "offset", offset)
+        ends = [int(t) + offset for t in self.t[[0, -1]]] if len(self) else [0]
+        if max(-ends[0], ends[-1]) >= STAMP_LIMIT:
+            raise ParameterError(
+                "Events.shift_time.offset must keep every stamp > -2**62 and < 2**62 us, got "
+                f"{offset}, which makes them {ends[0]}..{ends[-1]}"
+            )
+        return replace(self, t=self.t + offset if len(self) else self.t)
 
     def downsample(self, factor: int) -> "Events":
         """Pool pixels in squares of ``factor`` x ``factor``; every event is kept.

@@ -20,6 +20,7 @@ import numpy as np
 
 from neurosim._jit import kernel
 from neurosim.errors import FormatError, ParameterError
+from neurosim.files import write_whole
 
 from .container import Events
 
@@ -28,6 +29,15 @@ TYPES = {0: "generic", 1: "DVS", 2: "ATIS", 3: "modular display", 4: "colour"}
 
 _OK, _TRUNCATED, _OFF_SENSOR = 0, 1, 2
 _MAX_OVERFLOWS = 1 << 24  # an .es file stores a pause as one byte per 127 us
+
+
+def looks_like_es(data: np.ndarray, *, generic: bool) -> bool:
+    """Whether ``data`` (uint8), the first bytes of a file, begins an Event Stream.
+
+    One of ``generic`` events, which may be two bytes long, or one of a sensor.
+    """
+    head = data[:16].tobytes()
+    return head.startswith(SIGNATURE) and (head[15:] == b"\0") == generic
 
 
 def decode_es(data: np.ndarray, name: str, *, strict: bool = True) -> Events:
@@ -69,10 +79,10 @@ def decode_es(data: np.ndarray, name: str, *, strict: bool = True) -> Events:
         )
     notes = _notes(kind, skipped, off, status == _TRUNCATED, len(data) - where)
     return Events(
-        x=x[:n].copy(),
-        y=y[:n].copy(),
-        t=t[:n].copy(),
-        p=None if kind == "generic" else p[:n].copy(),
+        x=x[:n],  # Events copies
+        y=y[:n],
+        t=t[:n],
+        p=None if kind == "generic" else p[:n],
         sensor_size=(width, height),
         source=f"Event Stream {version} {kind}",
         notes=notes,
@@ -230,8 +240,8 @@ def write_es(events: Events, path: str | os.PathLike) -> Path:
     Raises
     ------
     ParameterError
-        For a first time stamp below 0, or pauses so long that their filler bytes (one
-        per 127 us) would pass 16 MiB.
+        For a first time stamp below 0, pauses so long that their filler bytes (one per
+        127 us) would pass 16 MiB, or a path that cannot be written.
     """
     steps = np.diff(events.t, prepend=0)
     if len(steps) and steps[0] < 0:
@@ -257,16 +267,5 @@ def write_es(events: Events, path: str | os.PathLike) -> Path:
         body[first + 1 + 2 * k] = column & 0xFF
         body[first + 2 + 2 * k] = column >> 8
     size = np.array([width, height], "<u2").tobytes()
-    return replace_file(path, SIGNATURE + bytes([2, 0, 0, 1]) + size + body.tobytes())
-
-
-def replace_file(path: str | os.PathLike, content: bytes) -> Path:
-    """Write beside and rename, so that no reader ever sees half a file."""
-    path = Path(path)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        beside.write_bytes(content)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
+    content = SIGNATURE + bytes([2, 0, 0, 1]) + size + body.tobytes()
+    return write_whole(path, content, owner="write_es")

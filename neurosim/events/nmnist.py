@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from neurosim.errors import FormatError, ParameterError
+from neurosim.files import HEAD_BYTES, write_whole
 
 from .container import Events
-from .es import replace_file
 
 N_MNIST_SIZE = (34, 34)
 N_CALTECH_SIZE = (240, 180)
@@ -22,25 +22,27 @@ _RECORD = 5
 _OVERFLOW_ROW = 240
 _OVERFLOW_US = 1 << 13
 _ODD = 0.01  # share of pixels off the sensor, backward stamps or repeats that may occur
+_ODD_HEAD = 0.05  # ... among the first records: damage may be dense there
 _ENOUGH = 64  # events that make an accident unlikely on the larger sensor
 _TEXT = np.zeros(256, bool)
 _TEXT[[9, 10, 13, *range(32, 127)]] = True
 
 
 def looks_like_nmnist(data: np.ndarray) -> bool:
-    """Whether the whole records of ``data`` (uint8) are those of such a recording.
+    """Whether ``data`` (uint8), the first bytes of a file, may begin such a recording.
 
-    The format has no signature, so its statistics must do: not plain text; 99 % of the
+    The format has no signature, so its statistics must do: not plain text; 95 % of the
     pixels on the 34 x 34 sensor (or, with at least 64 events, the 240 x 180 one), time
     stamps that hardly ever run backwards, and hardly ever the same record twice in a row.
+    :func:`decode_nmnist` asks for 99 % of the whole file.
     """
-    return _sensor(data) is not None
+    return _sensor(data, _ODD_HEAD if len(data) >= HEAD_BYTES else _ODD) is not None
 
 
-def _sensor(data: np.ndarray) -> tuple[int, int] | None:
+def _sensor(data: np.ndarray, share: float = _ODD) -> tuple[int, int] | None:
     records = data[: len(data) // _RECORD * _RECORD].reshape(-1, _RECORD)
     pixels = records[records[:, 1] != _OVERFLOW_ROW]
-    odd = _ODD * len(records)
+    odd = share * len(records)
     if not len(pixels) or _TEXT[data].all():
         return None
     backwards = np.count_nonzero(np.diff(_stamps(records)) < 0)
@@ -121,7 +123,8 @@ def write_nmnist(events: Events, path: str | os.PathLike) -> Path:
     Raises
     ------
     ParameterError
-        For a sensor above 240 x 180, or stamps outside 0..2**23 - 1 us.
+        For a sensor above 240 x 180, stamps outside 0..2**23 - 1 us, or a path that cannot
+        be written.
     """
     width, height = events.sensor_size
     if width > N_CALTECH_SIZE[0] or height > N_CALTECH_SIZE[1]:
@@ -138,4 +141,4 @@ def write_nmnist(events: Events, path: str | os.PathLike) -> Path:
     records[:, 0], records[:, 1] = events.x, events.y
     records[:, 2] = events.p << 7 | (events.t >> 16)
     records[:, 3], records[:, 4] = (events.t >> 8) & 0xFF, events.t & 0xFF
-    return replace_file(path, records.tobytes())
+    return write_whole(path, records.tobytes(), owner="write_nmnist")

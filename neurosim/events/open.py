@@ -1,19 +1,37 @@
 """Which format is this recording? Told by its content, never by its name."""
 
 import os
-import stat
+from functools import partial
 
 import numpy as np
 
-from neurosim.errors import FormatError
+from neurosim.files import Format, Formats
 
 from .container import Events
-from .es import SIGNATURE, decode_es
+from .es import decode_es, looks_like_es
 from .nmnist import decode_nmnist, looks_like_nmnist
+
+_FORMATS = Formats(
+    owner="events.open",
+    kinds=(
+        Format(recognise=partial(looks_like_es, generic=False), decode=decode_es, memory=8),
+        Format(recognise=partial(looks_like_es, generic=True), decode=decode_es, memory=16),
+        Format(recognise=looks_like_nmnist, decode=decode_nmnist, memory=12),
+    ),
+    rule=(
+        "must be an Event Stream (.es, begins with 'Event Stream') or an N-MNIST recording "
+        "(.bin, 5 bytes per event)"
+    ),
+    remedy="convert the recording, or use neurosim.clouds.open for a point cloud",
+)
 
 
 def open(path: str | os.PathLike, *, strict: bool = True) -> Events:
     """Read a recording: Event Stream 2 (.es) or N-MNIST / N-Caltech101 (.bin).
+
+    The first 64 KiB tell the format. The rest is read when the file has at most 4 GiB and
+    what reading takes fits into the free memory: 8 times its size, 12 for N-MNIST, 16 for
+    generic events.
 
     Parameters
     ----------
@@ -31,7 +49,9 @@ def open(path: str | os.PathLike, *, strict: bool = True) -> Events:
     Raises
     ------
     FormatError
-        For a file that cannot be read, is empty, foreign, truncated or damaged.
+        For a file that cannot be read, is empty, foreign, truncated, damaged or too large.
+    ParameterError
+        For a ``path`` that is none.
 
     Examples
     --------
@@ -43,16 +63,7 @@ def open(path: str | os.PathLike, *, strict: bool = True) -> Events:
     ...     open(write_es(recording, Path(folder) / "any.name"))
     Events(4x3, 2 events (1 on, 1 off), t 10..900 us, 2.247 kev/s, Event Stream 2.0.0 DVS)
     """
-    name = os.fspath(path)
-    try:
-        if not stat.S_ISREG(os.stat(path).st_mode):  # a pipe or a device might never end
-            raise OSError(None, "not a regular file")
-        data = np.fromfile(path, dtype=np.uint8)
-    except OSError as error:
-        raise FormatError(
-            f"{name}: must be a readable file, got: {error.strerror or error}; check the path"
-        ) from error
-    return decode(data, name, strict=strict)
+    return _FORMATS.open(path, strict=strict)
 
 
 def decode(content: bytes | np.ndarray, name: str = "recording", *, strict: bool = True) -> Events:
@@ -61,15 +72,4 @@ def decode(content: bytes | np.ndarray, name: str = "recording", *, strict: bool
     ``content`` is the whole file (bytes or uint8); ``name`` stands for it in errors. For
     the rest see :func:`open`.
     """
-    data = np.frombuffer(content, np.uint8)
-    data.flags.writeable = False  # like bytes: one array type, one compilation
-    if data[: len(SIGNATURE)].tobytes() == SIGNATURE:
-        return decode_es(data, name, strict=strict)
-    if looks_like_nmnist(data):
-        return decode_nmnist(data, name, strict=strict)
-    raise FormatError(
-        f"{name}: must be an Event Stream (.es, begins with 'Event Stream') or an N-MNIST "
-        f"recording (.bin, 5 bytes per event), got {len(data):,} bytes that begin with "
-        f"{data[:12].tobytes()!r}; convert the recording, or use neurosim.clouds.open for a "
-        "point cloud"
-    )
+    return _FORMATS.decode(content, name, strict=strict)

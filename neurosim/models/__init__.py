@@ -4,6 +4,7 @@ from .base import NeuronModel as NeuronModel
 from .base import Neurons as Neurons
 from .integrator import IF as IF
 from .lif import LIF as LIF
+from .loihi import LoihiLIF as LoihiLIF
 from .sources import PoissonSource as PoissonSource
 from .sources import SpikeSource as SpikeSource
 from .stimuli import PoissonInput as PoissonInput

@@ -14,9 +14,11 @@ scalar, so the package can compile them for blocks of neurons (and, later, other
 devices). Built-in models have no privilege over models that users write.
 """
 
+import dis
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from keyword import iskeyword
 from math import prod
 from typing import Any
 
@@ -32,6 +34,7 @@ RESERVED = {
     "fires": ("t", "dt"),
     "fire": ("t", "dt"),
 }
+DTYPES = ("float32", "float64", "int32")
 Value = float | np.ndarray
 
 
@@ -48,6 +51,34 @@ def per_neuron(owner: str, name: str, value: Any, shape: tuple[int, ...], **rule
     if np.shape(value) == shape:
         value = np.reshape(value, -1)
     return checks.array(owner, name, value, shape=(prod(shape),), **rule)
+
+
+def check_member(owner: str, model: "NeuronModel", member: str, derived: dict) -> None:
+    """Try a model's function once, in Python, on the default values.
+
+    An exception would be lost in compiled code, so ``raise`` and ``assert`` are refused.
+    """
+    function = getattr(model, member)
+    function = getattr(function, "py_func", function)
+    if any(i.opname == "RAISE_VARARGS" for i in dis.get_instructions(function)):
+        raise ParameterError(
+            f"{owner}.{member} must not raise or assert: compiled code cannot report it"
+        )
+    kind = int if "int32" in model.dtypes else float
+    values = {"t": kind(0), "dt": kind(1), "weight": kind(0), "port": 0}
+    values |= {k: kind(np.ravel(v)[0]) for k, v in (*derived.items(), *model.state.items())}
+    try:
+        with np.errstate(all="ignore"):
+            result = function(**{name: values[name] for name in model.arguments(member)})
+    except ArithmeticError:
+        return  # the defaults may lie where the function is not defined
+    except Exception as error:
+        raise ParameterError(f"{owner}.{member} must run on the default values: {error}") from None
+    n = 1 if member == "fires" else len(model.state)
+    found = len(result) if isinstance(result, tuple) else int(np.ndim(result) == 0)
+    if result is None or found != n:
+        expected = "True or False" if member == "fires" else f"({', '.join(model.state)})"
+        raise ParameterError(f"{owner}.{member} must return {expected}, got {result!r}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -74,11 +105,16 @@ class NeuronModel:
         Unit of each state variable, for plots.
     rules : mapping of str to dict
         Bounds of parameters (keywords ``low``, ``high``, ``above``, ``unit``).
+    dtypes : tuple of str
+        Numbers that the functions are right for, of "float32", "float64" and "int32".
+        With "int32" state, parameters, weights and ``t`` are integers; functions widen
+        (``np.int64``) where products need it.
 
     Raises
     ------
     ParameterError
-        A function asks for an unknown name, or a pair of functions is incomplete.
+        A function asks for an unknown name, a pair of functions is incomplete, or an integer
+        model contains a fraction.
 
     Examples
     --------
@@ -103,9 +139,13 @@ class NeuronModel:
     ports: tuple[str, ...] = ("in",)
     units: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    dtypes: tuple[str, ...] = ("float32", "float64")
 
     def __post_init__(self) -> None:
         owner = f"NeuronModel {self.name!r}"
+        object.__setattr__(self, "dtypes", tuple(self.dtypes))
+        if not self.dtypes or not set(self.dtypes) <= set(DTYPES):
+            raise ParameterError(f"{owner}.dtypes must be some of {DTYPES}, got {self.dtypes}")
         if not self.state or not self.ports:
             raise ParameterError(f"{owner} must have at least one state variable and one port")
         if (self.fires is None) != (self.fire is None):
@@ -113,13 +153,35 @@ class NeuronModel:
         both = set(self.state) & set(self.params)
         if both:
             raise ParameterError(f"{owner}: {sorted(both)} must be state or parameter, not both")
-        known = set(self.state) | set(self.kernel_params(dict(self.params), 1.0))
+        derived = self.kernel_params(dict(self.params), 1.0)
+        taken = {name for names in RESERVED.values() for name in names}
+        for name in (*self.state, *derived):
+            if name in taken or (name in self.state and name in derived):
+                raise ParameterError(
+                    f"{owner}: {name!r} must be the name of one state variable or parameter, and "
+                    f"none of the reserved {sorted(taken)}"
+                )
+            if not name.isidentifier() or iskeyword(name):
+                raise ParameterError(f"{owner}: {name!r} must be a Python name")
+        known = set(self.state) | set(derived)
         for member in self.members():
             unknown = set(self.arguments(member)) - known - set(RESERVED[member])
             if unknown:
                 raise ParameterError(
                     f"{owner}.{member} must take state variables, parameters or "
                     f"{RESERVED[member]} by name, got {sorted(unknown)}"
+                )
+            check_member(owner, self, member, derived)
+            if "int32" in self.dtypes:
+                self._check_whole_constants(member)
+
+    def _check_whole_constants(self, member: str) -> None:
+        function = getattr(self, member)
+        for c in getattr(function, "py_func", function).__code__.co_consts:
+            if isinstance(c, float) and not c.is_integer():
+                raise ParameterError(
+                    f"NeuronModel {self.name!r}.{member} must use whole numbers for dtype "
+                    f"'int32', got the constant {c!r}"
                 )
 
     def members(self) -> list[str]:

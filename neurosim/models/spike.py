@@ -8,6 +8,7 @@ subtraction and 0 for a reset to ``v_reset``, one formula for both.
 import numpy as np
 
 from ..connectivity.delays import to_steps
+from ..errors import ParameterError
 
 Value = float | np.ndarray
 
@@ -15,6 +16,11 @@ Value = float | np.ndarray
 def reset_params(params: dict[str, Value], dt: float) -> dict[str, Value]:
     """Derived parameters of the spike: the refractory period in steps."""
     steps = to_steps(params["t_ref"], dt).astype(np.float64)
+    if steps.max() >= 2.0**24:
+        raise ParameterError(
+            f"t_ref must be below 2^24 steps, as far as float32 counts, got {steps.max():g} "
+            f"steps of {dt:g}"
+        )
     return {"ref_steps": steps if steps.ndim else float(steps)}
 
 

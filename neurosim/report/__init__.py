@@ -6,4 +6,3 @@ from .html import Section as Section
 from .html import Table as Table
 from .html import write_report as write_report
 from .outfolder import output_folder as output_folder
-from .outfolder import write_whole as write_whole

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import ParameterError
-from .outfolder import write_whole
+from ..files import write_whole
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; color: #1b1f24; background: #fff;
@@ -167,7 +167,7 @@ def write_report(
     >>> ">loihi</td>" in where.read_text()
     True
     """
-    return write_whole(path, page(title, lead, sections))
+    return write_whole(path, page(title, lead, sections), owner="write_report")
 
 
 def _is_number(value: Any) -> bool:

@@ -72,26 +72,6 @@ def output_folder(path: str | Path) -> Iterator[Path]:
         raise
 
 
-def write_whole(path: str | Path, content: str | bytes) -> Path:
-    """Write one file under a hidden name beside ``path``, then rename it.
-
-    Raises
-    ------
-    ParameterError
-        The file cannot be written; no part of it is left.
-    """
-    target = Path(path)
-    scratch = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
-        scratch.write_bytes(content.encode() if isinstance(content, str) else content)
-        os.replace(scratch, target)
-    except OSError as error:
-        if scratch.is_file():
-            scratch.unlink()
-        raise ParameterError(f"file {str(path)!r} cannot be written: {error.strerror}") from None
-    return target
-
-
 def _missing_parents(target: Path) -> list[Path]:
     """Parents that do not exist yet, innermost first: ours to remove on failure."""
     return [parent for parent in target.parents if not parent.exists()]

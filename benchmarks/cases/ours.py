@@ -1,0 +1,36 @@
+"""How is a case run in neurosim? Build, warm up, run, count."""
+
+import argparse
+
+from measure import Clock, cv_isi, report
+
+import neurosim as ns
+
+
+def measured(args: argparse.Namespace, clock: Clock, net: ns.Network, synapses: dict) -> dict:
+    """Build and run ``net``; the populations of neurons are those that are counted."""
+    cells = [p.name for p in net.populations.values() if not p.is_source]
+    record = {name: ["spikes"] for name in cells} if args.record == "spikes" else {}
+    dtype = args.dtype or "float32"
+    sim = ns.Simulator(net, dt=0.1, dtype=dtype, threads=args.threads)
+    build = clock.lap()
+    if args.warmup > 0:
+        sim.run(args.warmup * 1000.0, record={}, progress=False)
+    warmup = clock.lap()
+    result = sim.run(args.seconds * 1000.0, record=record, progress=False)
+    run = clock.lap()
+    found = {
+        "version": ns.__version__, "precision": dtype,
+        "build_cpu_s": build[0], "build_wall_s": build[1], "warmup_cpu_s": warmup[0],
+        "run_cpu_s": run[0], "run_wall_s": run[1],
+    }  # fmt: skip
+    if args.record == "spikes":
+        kept = {name: result.spikes[name] for name in cells}
+        found["cv_isi"] = {name: cv_isi(s.times, s.ids) for name, s in kept.items()}
+    return report(
+        args,
+        sizes={name: net.populations[name].n for name in cells},
+        spikes_per_population={name: int(result.counts[name].sum()) for name in cells},
+        synapses=synapses,
+        **found,
+    )

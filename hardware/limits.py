@@ -1,0 +1,66 @@
+"""How much does a core hold, and which axon does a synapse take? Limits and their units."""
+
+import numpy as np
+
+from .chip import Chip
+from .fill import LINEAR, NO_RULE, SYNLIST
+from .wiring import Wiring
+
+UNLIMITED = 2**62
+
+
+def cap(chip: Chip, resource: str) -> int:
+    """How many neurons, axons or synapses a core has room for."""
+    limit = chip.core.resources.get(resource)
+    return UNLIMITED if limit is None else limit // units(chip, resource)
+
+
+def units(chip: Chip, resource: str) -> int:
+    """How much of a resource one neuron, axon or word of synapses takes."""
+    return int(chip.core.cost_rules[resource].params.get("units", 1))
+
+
+def signed_rows(wiring: Wiring, chip: Chip) -> np.ndarray:
+    """uint8[nnz]: 1 for synapses that need the second axon of their source.
+
+    Where a chip gives all synapses of an axon one sign, a source with synapses of both signs
+    takes two axons, and each of its spikes is two events.
+    """
+    if chip.synapse.sign != "per_source":
+        return np.zeros(wiring.nnz, np.uint8)
+    return (wiring.weight < 0).astype(np.uint8)
+
+
+def delay_numbers(wiring: Wiring) -> tuple[np.ndarray, int]:
+    """The delays that occur, numbered from 0, and how many there are."""
+    if wiring.delay.max(initial=0) < 64:
+        return wiring.delay, int(wiring.delay.max(initial=0)) + 1
+    known, number = np.unique(wiring.delay, return_inverse=True)
+    return number.astype(np.int32), int(known.size)
+
+
+def axon_keys(wiring: Wiring, chip: Chip) -> tuple[np.ndarray, int]:
+    """Number of the axon of each synapse, and how many numbers there are."""
+    keys, n_keys = wiring.pre.astype(np.int64), wiring.n_total
+    if chip.synapse.sign == "per_source":
+        keys, n_keys = 2 * keys + signed_rows(wiring, chip), 2 * n_keys
+    rule = chip.core.cost_rules.get("axons_in")
+    if rule is not None and rule.params.get("axon") == "source_delay":
+        number, n_delays = delay_numbers(wiring)
+        keys, n_keys = keys * n_delays + number, n_keys * n_delays
+    return keys, n_keys
+
+
+def memory(chip: Chip, wiring: Wiring) -> np.ndarray:
+    """The parameters of the memory rule, in the columns that ``fill.py`` names."""
+    rule = chip.core.cost_rules.get("synapse_words")
+    if rule is None:
+        return np.array([NO_RULE, 1, 0, 1, 0, 0], np.int64)
+    if rule.name == "linear":
+        return np.array([LINEAR, 1, 0, 1, 0, 0], np.int64)
+    p = rule.params
+    # Where no synapse is delayed by more than the pipeline, the lists store no delays.
+    delay_bits = p["delay_bits"] if wiring.delay.max(initial=0) > 1 else 0
+    entry = p["weight_bits"] + delay_bits + p["tag_bits"]
+    numbers = (SYNLIST, p["word_bits"], p["header_bits"], p["block"], entry, p["index_bits"])
+    return np.array(numbers, np.int64)

@@ -1,0 +1,77 @@
+"""How is a long run continued whose process was killed? From the checkpoint in its folder."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import FormatError
+from ..network import Network
+from .result import Result
+from .runfolder import read_settings
+from .simulator import Simulator
+from .stop import Condition
+
+
+def resume(
+    network: Network,
+    folder: str | Path,
+    *,
+    stop: Condition | Sequence[Condition] | None = None,
+    threads: int | None = None,
+    progress: bool | str | Callable[[float, float], Any] = "auto",
+    **options: Any,
+) -> Result:
+    """Go on with a run of ``simulate(..., out=folder, checkpoint_every=...)`` to its planned end.
+
+    The result is that of a run that was never interrupted, bit for bit: what was recorded
+    before the last checkpoint is kept, what came after it is computed again. A run
+    that is over already is only read.
+
+    Parameters
+    ----------
+    network : Network
+        The same description; dt, dtype and the other settings are those of ``run.json``.
+    folder : path
+    stop : condition, function, or list of these, optional
+        Stop conditions from now on. None keeps those of the run; functions cannot be kept and
+        must be given again. With conditions given (an empty list, too), a run that a
+        condition had stopped goes on.
+    threads : int, optional
+        Default: as before; the results do not depend on it.
+    progress : "auto", bool or callable
+    **options
+        Further options of :class:`Simulator`, which were not its defaults.
+
+    Raises
+    ------
+    FormatError
+        The folder is not of a run with checkpoints, is damaged, or belongs to another network.
+    ParameterError
+        A process is still at work in the folder.
+
+    Examples
+    --------
+    >>> import tempfile, neurosim as ns
+    >>> net = ns.Network(seed=1)
+    >>> noise = net.add(ns.PoissonSource(5, rate=50.0), "noise")
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     cut = ns.simulate(net, 500.0, out=folder, checkpoint_every=100.0,
+    ...                       stop=ns.engine.StopAtWall(0.0))
+    ...     result = resume(net, folder, stop=[])
+    ...     spikes = result.spikes["noise"].times
+    >>> cut.t_stop, result.t_stop
+    (100.0, 500.0)
+    >>> bool((spikes == ns.simulate(net, 500.0).spikes["noise"].times).all())
+    True
+    """
+    settings = read_settings(folder)
+    if network.seed != settings["seed"]:
+        raise FormatError(
+            f"{folder}: must belong to this network, but its seed is {settings['seed']}, not "
+            f"{network.seed}; build the network as it was when the run was begun"
+        )
+    kept = {name: settings[name] for name in ("dt", "dtype", "round_delays", "max_rate")}
+    simulator = Simulator(
+        network, threads=settings["threads"] if threads is None else threads, **(kept | options)
+    )
+    return simulator.resume(folder, stop=stop, progress=progress)

@@ -1,0 +1,254 @@
+"""How much memory will a network need? From the description alone, before building."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from . import checks
+from .connectivity.delays import to_steps
+from .connectivity.distributions import Distribution
+from .errors import BuildError
+from .models.base import DTYPES, Neurons
+from .network import Network, Projection
+
+_REAL = {"float32": 4, "float64": 8, "int32": 4}
+_PAIRS = 8  # pre and post, int32, of each synapse
+_TARGET = 4  # a place in the input buffer
+_CHUNK = 1000  # steps that a spike history holds beside the longest delay
+# Working memory per synapse while delays that differ are put on the grid and checked:
+# steps (int64), and three arrays of float64.
+_ROUNDING = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MemoryEstimate:
+    """What a simulation will need, in bytes, with expected sizes of random rules.
+
+    Attributes
+    ----------
+    n_neurons, n_synapses : int        source channels are counted as neurons
+    neurons : int                      states, parameters, input buffers, counts
+    stores : int                       targets and weights of all synapses
+    offsets : int                      where each (source, delay) segment of the stores begins
+    histories : int                    spikes that may still arrive
+    peak : int                         most that is in use at once, while building
+    projections : dict of name to (synapses, bytes of their targets and weights)
+    """
+
+    n_neurons: int
+    n_synapses: int
+    neurons: int
+    stores: int
+    offsets: int
+    histories: int
+    peak: int
+    projections: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def synapses(self) -> int:
+        """Bytes of the synapse stores: targets, weights and offsets."""
+        return self.stores + self.offsets
+
+    @property
+    def total(self) -> int:
+        """Bytes of the built simulation."""
+        return self.neurons + self.synapses + self.histories
+
+    def __str__(self) -> str:
+        rows = [
+            (f"neurons ({self.n_neurons:,})", self.neurons),
+            (f"synapses ({self.n_synapses:,})", self.stores),
+            ("offsets", self.offsets),
+            ("spike histories", self.histories),
+            ("total", self.total),
+            ("peak while building", self.peak),
+        ]
+        return "\n".join(f"{name:<32}{readable(n):>12}" for name, n in rows)
+
+
+def readable(n: float) -> str:
+    """Bytes in the unit that suits them.
+
+    >>> readable(2.5e9)
+    '2.50 GB'
+    """
+    for unit, size in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if n >= size:
+            return f"{n / size:.2f} {unit}"
+    return f"{n:.0f} B"
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One projection's share of a store."""
+
+    name: str
+    n: int
+    steps: tuple[int, int]  # least and greatest delay
+    weight: float | None  # None: weights differ
+    many_delays: bool
+    drawn_weight: bool
+
+
+def estimate_memory(
+    network: Network, *, dt: float = 0.1, dtype: str = "float32", threads: int = 1
+) -> MemoryEstimate:
+    """Estimate the memory of a simulation from the network's description.
+
+    Nothing is drawn or built; where a rule is random its expected number of synapses
+    counts. Compiled code and the Python process itself are not included.
+
+    Examples
+    --------
+    >>> import neurosim as ns
+    >>> net = ns.Network()
+    >>> exc = net.add(ns.LIF(10_000, tau_m=20.0), "exc")
+    >>> _ = net.connect(exc, exc, ns.FixedProbability(0.1), weight=0.1, delay=1.5)
+    >>> from neurosim.estimate import estimate_memory
+    >>> estimate = estimate_memory(net)
+    >>> estimate.n_synapses, estimate.stores
+    (10000000, 40000004)
+    """
+    checks.choice("estimate_memory", "dtype", dtype, DTYPES)
+    threads = checks.integer("estimate_memory", "threads", threads, low=1)
+    dt = 1.0 if network.time == "steps" else checks.number("estimate_memory", "dt", dt, above=0)
+    real = _REAL[dtype]
+    neurons = sum(_population_bytes(p.neurons, real) for p in network.populations.values())
+    stores = offsets = peak = longest = 0
+    projections: dict[str, tuple[int, int]] = {}
+    for (_, pre), members in _stores_of(network).items():
+        parts = [_part(network.projections[name], dt) for name in members]
+        parts = [p for p in parts if p.n]
+        if not parts:
+            continue
+        n = sum(p.n for p in parts)
+        same = len({p.weight for p in parts}) == 1 and parts[0].weight is not None
+        per_synapse = _TARGET + (0 if same else real)
+        projections |= {p.name: (p.n, p.n * per_synapse) for p in parts}
+        most = max(p.steps[1] for p in parts)
+        segments = network.populations[pre].n * (most - min(p.steps[0] for p in parts) + 1)
+        added = 8 * (segments + 1) * threads
+        store = n * per_synapse + (real if same else 0)
+        working = max(_expanding(parts, real, threads), _sorting(n, real, store, added, threads))
+        peak = max(peak, stores + offsets + working)
+        stores, offsets, longest = stores + store, offsets + added, max(longest, most)
+    histories = sum(
+        threads * 8 * (longest + _CHUNK + 1) + 4 * (2 * p.n + 16 * threads)
+        for p in network.populations.values()
+    )
+    return MemoryEstimate(
+        n_neurons=network.n_neurons,
+        n_synapses=sum(n for n, _ in projections.values()),
+        neurons=neurons, stores=stores, offsets=offsets, histories=histories,
+        peak=max(peak + neurons, stores + offsets + histories + neurons),
+        projections=projections,
+    )  # fmt: skip
+
+
+def _population_bytes(neurons: Any, real: int) -> int:
+    """Counts; and for neurons state (present, initial), flags, buffers and parameters."""
+    n = neurons.n
+    if not isinstance(neurons, Neurons):
+        return 8 * n
+    arrays = sum(1 for value in neurons.params.values() if np.ndim(value))
+    model = neurons.model
+    return n * (8 + 1 + real * (2 * len(model.state) + len(model.ports) + arrays))
+
+
+def _stores_of(network: Network) -> dict[tuple[int, str], list[str]]:
+    """Projections by (group of the target, source): a store each, in order of building.
+
+    A group is a strongly connected part of the network.
+    """
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    index = {name: k for k, name in enumerate(network.populations)}
+    ends = [(index[p.pre.name], index[p.post.name]) for p in network.projections.values()]
+    if not ends:
+        return {}
+    pre, post = np.array(ends).T
+    graph = coo_matrix((np.ones(len(ends)), (pre, post)), shape=(len(index), len(index)))
+    _, group = connected_components(graph, directed=True, connection="strong")
+    found: dict[tuple[int, str], list[str]] = {}
+    for p in network.projections.values():
+        found.setdefault((int(group[index[p.post.name]]), p.pre.name), []).append(p.name)
+    return found
+
+
+def _part(p: Projection, dt: float) -> _Part:
+    n = round(p.rule.expected_size(p.pre.n, p.post.n, p.pre is p.post))
+    delay, weight = p.delay, p.weight
+    if isinstance(delay, Distribution):
+        low, high = delay.typical_range(n)
+    else:
+        low, high = np.min(delay, initial=np.inf), np.max(delay, initial=0.0)
+        low = min(low, high)
+    steps = int(to_steps(max(0.0, low), dt)), int(to_steps(max(0.0, high), dt))
+    drawn = isinstance(weight, Distribution)
+    equal = not drawn and (np.ndim(weight) == 0 or (weight.size and (weight == weight[0]).all()))
+    value = float(np.ravel(weight)[0]) if equal else None
+    many_delays = isinstance(delay, Distribution) or np.ndim(delay) > 0
+    return _Part(p.name, n, steps, value, many_delays, drawn)
+
+
+def _links(real: int) -> int:
+    """Bytes per synapse that waits to be sorted: source, place, delay and weight."""
+    return _PAIRS + 4 + real
+
+
+def _expanding(parts: list[_Part], real: int, threads: int) -> int:
+    """Most bytes in use while the projections of a store are expanded one by one."""
+    peak = waiting = 0
+    for p in parts:
+        drawn = (8 if p.drawn_weight else 0) + (8 if p.many_delays else 0)
+        checking = _ROUNDING if p.many_delays else 0
+        splitting = 0 if threads == 1 else 8 + _links(real)
+        filled = _TARGET + 4 + real + splitting
+        peak = max(peak, waiting + p.n * (_PAIRS + drawn + max(checking, 8, filled)))
+        waiting += p.n * _links(real)
+    return peak
+
+
+def _sorting(n: int, real: int, store: int, offsets: int, threads: int) -> int:
+    """Bytes in use while a store is filled: all its synapses twice, and the offsets twice."""
+    return n * _links(real) + store + offsets + offsets // threads
+
+
+def available_memory() -> int | None:
+    """Bytes that the system can still give to a process, or None where it does not say."""
+    try:
+        for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
+            if line.startswith("MemAvailable:"):
+                return 1024 * int(line.split()[1])
+    except OSError:  # no Linux
+        pass
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, AttributeError):  # Windows, macOS
+        return None
+
+
+def check_memory(estimate: MemoryEstimate, available: int | None) -> None:
+    """Refuse a network that does not fit; accept it where ``available`` is unknown (None).
+
+    Raises
+    ------
+    BuildError
+        With the need, what there is, the largest projection, and remedies.
+    """
+    if available is None or estimate.peak <= available:
+        return
+    largest = ""
+    if estimate.projections:
+        name, (n, size) = max(estimate.projections.items(), key=lambda item: item[1])
+        largest = f"; the largest projection is {name!r} with {n:,} synapses ({readable(size)})"
+    raise BuildError(
+        f"Network needs about {readable(estimate.peak)} of memory to build and "
+        f"{readable(estimate.total)} to run, but {readable(available)} are available{largest}; "
+        "use fewer synapses, one constant weight per source population, dtype='float32', "
+        "fewer distinct delays, or raise the limit with max_memory=..."
+    )
