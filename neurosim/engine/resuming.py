@@ -23,24 +23,21 @@ def resume(
 ) -> Result:
     """Go on with a run of ``simulate(..., out=folder, checkpoint_every=...)`` to its planned end.
 
-    The result is that of a run that was never interrupted, bit for bit: what was recorded
-    before the last checkpoint is kept, what came after it is computed again. A run
-    that is over already is only read.
+    The result is that of a run that was never interrupted, bit for bit: what came after the
+    last checkpoint is computed again. A run that is over already is only read.
 
     Parameters
     ----------
-    network : Network
+    network, folder
         The same description; dt, dtype and the other settings are those of ``run.json``.
-    folder : path
     stop : condition, function, or list of these, optional
         Stop conditions from now on. None keeps those of the run; functions cannot be kept and
         must be given again. With conditions given (an empty list, too), a run that a
         condition had stopped goes on.
     threads : int, optional
         Default: as before; the results do not depend on it.
-    progress : "auto", bool or callable
     **options
-        Further options of :class:`Simulator`, which were not its defaults.
+        Options of :class:`Simulator` that run.json does not hold, such as ``max_memory``.
 
     Raises
     ------
@@ -65,13 +62,12 @@ def resume(
     True
     """
     settings = read_settings(folder)
+    threads = settings["threads"] if threads is None else threads
     if network.seed != settings["seed"]:
         raise FormatError(
-            f"{folder}: must belong to this network, but its seed is {settings['seed']}, not "
-            f"{network.seed}; build the network as it was when the run was begun"
+            f"{folder}: must belong to this network, but its seed is {settings['seed']}; "
+            f"build the network with it, got seed {network.seed}"
         )
     kept = {name: settings[name] for name in ("dt", "dtype", "round_delays", "max_rate")}
-    simulator = Simulator(
-        network, threads=settings["threads"] if threads is None else threads, **(kept | options)
-    )
+    simulator = Simulator(network, threads=threads, **(kept | options))
     return simulator.resume(folder, stop=stop, progress=progress)

@@ -343,7 +343,7 @@ def simulate(
         if name not in known:
             raise ParameterError(
                 f"simulate: no option {name!r}; there are {', '.join(known)}, "
-                "dt, record, engine, dtype, threads, round_delays, max_rate"
+                "dt, record, engine, dtype, threads, round_delays, max_rate, max_memory"
             )
     simulator = Simulator(network, dt=dt, dtype=dtype, threads=threads, **build_options)
     return simulator.run(duration, record=record, **options)
