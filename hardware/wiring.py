@@ -15,7 +15,7 @@ from neurosim._jit import kernel
 from neurosim.connectivity import AllToAll, FromArrays, FromMatrix
 from neurosim.connectivity.delays import to_steps
 from neurosim.errors import BuildError, ParameterError
-from neurosim.synapses import Synapses, expand
+from neurosim.synapses import Synapses, expand, expand_compactly, spread
 
 if TYPE_CHECKING:
     from neurosim.network import Network, Projection
@@ -162,7 +162,7 @@ def _synapses(network: "Network", projection: "Projection", sizes: dict[str, int
     small = _Sized(pre.name, n_pre)
     target = small if pre is post else _Sized(post.name, n_post)
     try:
-        found = expand(network, replace(projection, pre=small, post=target))
+        found = spread(expand_compactly(network, replace(projection, pre=small, post=target)))
     except ParameterError as error:
         raise BuildError(str(error)) from None
     if not found.pre.size == found.weight.size == found.delay.size:

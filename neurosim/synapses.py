@@ -50,7 +50,11 @@ def expand(network: Network, projection: Projection | str) -> Synapses:
         projection = network.projections[projection]
     if network.projections.get(projection.name) is not projection:
         raise ParameterError(f"expand: {projection!r} belongs to another network")
-    compact = expand_compactly(network, projection)
+    return spread(expand_compactly(network, projection))
+
+
+def spread(compact: Synapses) -> Synapses:
+    """One weight and one delay per synapse, where all share one."""
     n = compact.pre.size
     weight, delay = (
         np.full(n, value) if value.ndim == 0 else value for value in (compact.weight, compact.delay)
