@@ -34,17 +34,23 @@ def many_steps(handle, addresses, n, steps, dt):
     return fired
 
 
-def nanoseconds(neurons, real: str, repeat: int) -> float:
-    """Best time per neuron and step."""
+def built(neurons, real: str) -> tuple[tuple, tuple]:
+    """(arguments of :func:`many_steps` before the number of steps, what must stay alive)."""
     population = BuiltPopulation(Population("cells", neurons), real)
     inputs = np.zeros(2 * neurons.n, real)
-    row = population.row(0, 0.1, inputs)
+    row = population.row(0, 0.1, inputs, 0, ())
+    return (row[BLOCK], row[ADDRESSES], row[N]), (population, inputs, row)
+
+
+def nanoseconds(neurons, real: str, repeat: int) -> float:
+    """Best time per neuron and step."""
+    arguments, _alive = built(neurons, real)
     steps = max(1, 40_000_000 // neurons.n)
-    many_steps(row[BLOCK], row[ADDRESSES], row[N], 1, 0.1)
+    many_steps(*arguments, 1, 0.1)
     times = []
     for _ in range(repeat):
         begin = time.process_time()
-        many_steps(row[BLOCK], row[ADDRESSES], row[N], steps, 0.1)
+        many_steps(*arguments, steps, 0.1)
         times.append(time.process_time() - begin)
     return 1e9 * min(times) / steps / neurons.n
 

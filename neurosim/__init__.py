@@ -52,6 +52,7 @@ from .engine import read_spikes as read_spikes  # noqa: E402
 from .engine import read_traces as read_traces  # noqa: E402
 from .engine import resume as resume  # noqa: E402
 from .engine import simulate as simulate  # noqa: E402
+from .engine import stream_spikes as stream_spikes  # noqa: E402
 from .engine import write_spikes as write_spikes  # noqa: E402
 from .engine import write_traces as write_traces  # noqa: E402
 from .estimate import MemoryEstimate as MemoryEstimate  # noqa: E402
@@ -60,8 +61,10 @@ from .models import IF as IF  # noqa: E402
 from .models import LIF as LIF  # noqa: E402
 from .models import LoihiLIF as LoihiLIF  # noqa: E402
 from .models import NeuronModel as NeuronModel  # noqa: E402
+from .models import NoiseCurrent as NoiseCurrent  # noqa: E402
 from .models import PoissonInput as PoissonInput  # noqa: E402
 from .models import PoissonSource as PoissonSource  # noqa: E402
+from .models import Schedule as Schedule  # noqa: E402
 from .models import SpikeSource as SpikeSource  # noqa: E402
 from .network import Network as Network  # noqa: E402
 from .network import Population as Population  # noqa: E402

@@ -1,6 +1,7 @@
 """How much memory will a network need? From the description alone, before building."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -8,19 +9,29 @@ from typing import Any
 import numpy as np
 
 from . import checks
+from .connectivity.degrees import ConstantFanIn
 from .connectivity.delays import to_steps
 from .connectivity.distributions import Distribution
+from .connectivity.edges import BLOCK
+from .connectivity.packing import packing
+from .connectivity.rules import FixedInDegree
+from .connectivity.structured import NtoM
+from .cycles import strong_components
 from .errors import BuildError
 from .models.base import DTYPES, Neurons
 from .network import Network, Projection
 
 _REAL = {"float32": 4, "float64": 8, "int32": 4}
-_PAIRS = 8  # pre and post, int32, of each synapse
-_TARGET = 4  # a place in the input buffer
+_TARGET = 4  # a place in the input buffer, or a cell of place and weight
 _CHUNK = 1000  # steps that a spike history holds beside the longest delay
-# Working memory per synapse while delays that differ are put on the grid and checked:
-# steps (int64), and three arrays of float64.
-_ROUNDING = 32
+# Of a synapse that learns: place, delay, id, where the id is, the id in the projection's order,
+# and what is there while the store is made.
+_LEARNING, _COLLECTED = 4 + 4 + 8 + 8 + 8, 100
+_BY_TARGET = (FixedInDegree, ConstantFanIn, NtoM)  # rules whose synapses have scattered ids
+_COUNT = 4  # of a segment, while it is not yet known where it begins
+# Working memory per synapse of the block that is being made: id, source, target, cell, and
+# what differs from synapse to synapse: delay [ms] and steps, exact and cast weight.
+_MADE, _DELAYED, _WEIGHTED = 24, 20, 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,16 +101,24 @@ class _Part:
     steps: tuple[int, int]  # least and greatest delay
     weight: float | None  # None: weights differ
     many_delays: bool
-    drawn_weight: bool
+    keeps_delays: bool  # one byte each, while building
+    block: int  # synapses that are made at once
 
 
 def estimate_memory(
-    network: Network, *, dt: float = 0.1, dtype: str = "float32", threads: int = 1
+    network: Network,
+    *,
+    dt: float = 0.1,
+    dtype: str = "float32",
+    threads: int = 1,
+    packed: bool = False,
+    learning: Sequence[str] = (),
 ) -> MemoryEstimate:
     """Estimate the memory of a simulation from the network's description.
 
     Nothing is drawn or built; where a rule is random its expected number of synapses
-    counts. Compiled code and the Python process itself are not included.
+    counts. Compiled code and the Python process itself are not included. ``packed`` is for
+    weights that share a word with their targets, ``learning`` names projections that learn.
 
     Examples
     --------
@@ -126,13 +145,22 @@ def estimate_memory(
             continue
         n = sum(p.n for p in parts)
         same = len({p.weight for p in parts}) == 1 and parts[0].weight is not None
-        per_synapse = _TARGET + (0 if same else real)
+        in_cells = packed and _fits(network, members, dtype)
+        per_synapse = _TARGET + (0 if same or in_cells else real)
         projections |= {p.name: (p.n, p.n * per_synapse) for p in parts}
         most = max(p.steps[1] for p in parts)
         segments = network.populations[pre].n * (most - min(p.steps[0] for p in parts) + 1)
         added = 8 * (segments + 1) * threads
-        store = n * per_synapse + (real if same else 0)
-        working = max(_expanding(parts, real, threads), _sorting(n, real, store, added, threads))
+        store = n * per_synapse + (real if same or in_cells else 0)
+        learns = any(p.name in learning for p in parts)
+        if learns:
+            store, added = n * (_LEARNING + real), 16 * network.populations[pre].n * threads
+            projections |= {p.name: (p.n, p.n * (_LEARNING + real)) for p in parts}
+        kept = sum(p.n for p in parts if p.keeps_delays)
+        counting = _COUNT * segments * threads
+        working = kept + added + max(store + _block(parts), counting)
+        if learns:
+            working = store + added + n * _COLLECTED
         peak = max(peak, stores + offsets + working)
         stores, offsets, longest = stores + store, offsets + added, max(longest, most)
     histories = sum(
@@ -163,19 +191,13 @@ def _stores_of(network: Network) -> dict[tuple[int, str], list[str]]:
 
     A group is a strongly connected part of the network.
     """
-    from scipy.sparse import coo_matrix
-    from scipy.sparse.csgraph import connected_components
-
     index = {name: k for k, name in enumerate(network.populations)}
     ends = [(index[p.pre.name], index[p.post.name]) for p in network.projections.values()]
-    if not ends:
-        return {}
-    pre, post = np.array(ends).T
-    graph = coo_matrix((np.ones(len(ends)), (pre, post)), shape=(len(index), len(index)))
-    _, group = connected_components(graph, directed=True, connection="strong")
+    parts = strong_components(len(index), ends)
+    group = {member: k for k, members in enumerate(parts) for member in members}
     found: dict[tuple[int, str], list[str]] = {}
     for p in network.projections.values():
-        found.setdefault((int(group[index[p.post.name]]), p.pre.name), []).append(p.name)
+        found.setdefault((group[index[p.post.name]], p.pre.name), []).append(p.name)
     return found
 
 
@@ -188,34 +210,29 @@ def _part(p: Projection, dt: float) -> _Part:
         low, high = np.min(delay, initial=np.inf), np.max(delay, initial=0.0)
         low = min(low, high)
     steps = int(to_steps(max(0.0, low), dt)), int(to_steps(max(0.0, high), dt))
-    drawn = isinstance(weight, Distribution)
-    equal = not drawn and (np.ndim(weight) == 0 or (weight.size and (weight == weight[0]).all()))
-    value = float(np.ravel(weight)[0]) if equal else None
+    value = None
+    if not isinstance(weight, Distribution) and np.size(weight) and np.ptp(weight) == 0:
+        value = float(np.ravel(weight)[0])
     many_delays = isinstance(delay, Distribution) or np.ndim(delay) > 0
-    return _Part(p.name, n, steps, value, many_delays, drawn)
+    keeps = many_delays and steps[1] < 256 and not isinstance(p.rule, _BY_TARGET)
+    block = min(n, max(BLOCK, n // p.pre.n))
+    return _Part(p.name, n, steps, value, many_delays, keeps, block)
 
 
-def _links(real: int) -> int:
-    """Bytes per synapse that waits to be sorted: source, place, delay and weight."""
-    return _PAIRS + 4 + real
+def _fits(network: Network, members: list[str], dtype: str) -> bool:
+    """Can cells hold the places of the targets of these projections?"""
+    sizes = [len(p.ports) * p.n for p in network.populations.values()]
+    begins = dict(zip(network.populations, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+    posts = [network.projections[name].post for name in members]
+    ends = [begins[p.name] + len(p.ports) * p.n for p in posts]
+    return packing(min(begins[p.name] for p in posts), max(ends), 1.0, dtype) is not None
 
 
-def _expanding(parts: list[_Part], real: int, threads: int) -> int:
-    """Most bytes in use while the projections of a store are expanded one by one."""
-    peak = waiting = 0
-    for p in parts:
-        drawn = (8 if p.drawn_weight else 0) + (8 if p.many_delays else 0)
-        checking = _ROUNDING if p.many_delays else 0
-        splitting = 0 if threads == 1 else 8 + _links(real)
-        filled = _TARGET + 4 + real + splitting
-        peak = max(peak, waiting + p.n * (_PAIRS + drawn + max(checking, 8, filled)))
-        waiting += p.n * _links(real)
-    return peak
-
-
-def _sorting(n: int, real: int, store: int, offsets: int, threads: int) -> int:
-    """Bytes in use while a store is filled: all its synapses twice, and the offsets twice."""
-    return n * _links(real) + store + offsets + offsets // threads
+def _block(parts: list[_Part]) -> int:
+    """Bytes of the largest block of synapses that is made at once."""
+    return max(
+        p.block * (_MADE + p.many_delays * _DELAYED + (p.weight is None) * _WEIGHTED) for p in parts
+    )
 
 
 def available_memory() -> int | None:

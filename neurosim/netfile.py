@@ -24,6 +24,16 @@
     weight = 0.3                         # number, list, or distribution
     delay = { type = "Uniform", low = 0.5, high = 3.0 }
 
+    [[stimuli]]
+    population = "exc"                   # or a list of names
+    type = "PoissonInput"                # or "NoiseCurrent"
+    rate = { type = "Schedule", times = [0.0, 100.0], values = [500.0, 2000.0] }
+    weight = 0.1
+
+    [inputs.recorded]                    # spikes of a SpikeSource, read while the run goes on
+    file = "spikes.h5"                   # from the working directory; or a folder of --out
+    population = "exc"                   # the one in the file
+
     [record]
     exc = ["spikes", "v[:5]"]            # nothing listed: all spikes
 """
@@ -31,14 +41,15 @@
 import inspect
 import tomllib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from . import connectivity
 from .connectivity import distributions
+from .engine.spikechunks import SpikeStream, stream_spikes
 from .errors import FormatError, NeurosimError
-from .models import IF, LIF, PoissonSource, SpikeSource
+from .models import IF, LIF, NoiseCurrent, PoissonInput, PoissonSource, Schedule, SpikeSource
 from .network import Network
 
 MODELS: dict[str, Callable] = {
@@ -54,9 +65,10 @@ RULES: dict[str, Callable] = {
     and issubclass(rule, connectivity.Rule)
     and rule is not connectivity.Rule
 }
-DISTRIBUTIONS: dict[str, Callable] = {
+STIMULI: dict[str, Callable] = {"PoissonInput": PoissonInput, "NoiseCurrent": NoiseCurrent}
+VALUES: dict[str, Callable] = {
     name: getattr(distributions, name) for name in ("Uniform", "Normal", "LogNormal")
-}
+} | {"Schedule": Schedule, "Sinusoid": Schedule.sinusoid}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +79,13 @@ class NetworkFile:
     ----------
     network : Network
     record : dict of str to list of str, or None
-        as ``neurosim.simulate`` takes it.
+    inputs : dict of str to SpikeStream
+        both as ``neurosim.simulate`` takes them.
     """
 
     network: Network
     record: dict[str, list[str]] | None
+    inputs: dict[str, SpikeStream] = field(default_factory=dict)
 
 
 def read_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
@@ -95,7 +109,10 @@ def read_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
     """
     shown = str(path)
     table = _load(path, shown)
-    _only(shown, "the file", table, ("network", "populations", "projections", "record"))
+    _only(
+        shown, "the file", table,
+        ("network", "populations", "projections", "stimuli", "inputs", "record"),
+    )  # fmt: skip
     head = _table(shown, "network", table.get("network", {}))
     _only(shown, "network", head, ("time", "seed"))
     if seed is not None:
@@ -108,12 +125,14 @@ def read_network(path: str | Path, *, seed: int | None = None) -> NetworkFile:
         where = f"populations.{name}"
         neurons = _typed(shown, where, _table(shown, where, entry), "model", MODELS)
         _call(shown, where, network.add, {"neurons": neurons, "name": name})
-    projections = table.get("projections", [])
-    if not isinstance(projections, list):
-        raise FormatError(f"{shown}: projections must be [[projections]] tables")
-    for k, entry in enumerate(projections):
-        _connect(shown, f"projections[{k}]", _table(shown, f"projections[{k}]", entry), network)
-    return NetworkFile(network, _record(shown, table.get("record"), network))
+    for key, attach in (("projections", _connect), ("stimuli", _stimulate)):
+        entries = table.get(key, [])
+        if not isinstance(entries, list):
+            raise FormatError(f"{shown}: {key} must be [[{key}]] tables")
+        for k, entry in enumerate(entries):
+            attach(shown, f"{key}[{k}]", _table(shown, f"{key}[{k}]", entry), network)
+    inputs = _inputs(shown, _table(shown, "inputs", table.get("inputs", {})))
+    return NetworkFile(network, _record(shown, table.get("record"), network), inputs)
 
 
 def _load(path: str | Path, shown: str) -> dict[str, Any]:
@@ -166,9 +185,9 @@ def _typed(
 
 
 def _value(shown: str, where: str, value: Any) -> Any:
-    """Return a number or list as it is, a table as the distribution it names."""
+    """Return a number or list as it is, a table as the distribution or schedule it names."""
     if isinstance(value, dict):
-        return _typed(shown, where, value, "type", DISTRIBUTIONS)
+        return _typed(shown, where, value, "type", VALUES)
     return value
 
 
@@ -184,6 +203,28 @@ def _connect(shown: str, where: str, entry: dict[str, Any], network: Network) ->
     }
     arguments["rule"] = _typed(shown, f"{where}.rule", rule, "type", RULES)
     _call(shown, where, network.connect, arguments)
+
+
+def _stimulate(shown: str, where: str, entry: dict[str, Any], network: Network) -> None:
+    how = {key: entry[key] for key in ("population", "port", "name") if key in entry}
+    if "population" not in how:
+        raise FormatError(f"{shown}: {where} needs the key 'population'")
+    what = {key: value for key, value in entry.items() if key not in how}
+    stimulus = _typed(shown, where, what, "type", STIMULI)
+    _call(shown, where, network.stimulate, {**how, "stimulus": stimulus})
+
+
+def _inputs(shown: str, table: dict[str, Any]) -> dict[str, SpikeStream]:
+    inputs = {}
+    for name, entry in table.items():
+        where = f"inputs.{name}"
+        entry = _table(shown, where, entry)
+        _only(shown, where, entry, ("file", "population"))
+        for key in ("file", "population"):
+            if not isinstance(entry.get(key), str):
+                raise FormatError(f"{shown}: {where}.{key} must be a text, got {entry.get(key)!r}")
+        inputs[name] = stream_spikes(entry["file"], entry["population"])
+    return inputs
 
 
 def _record(shown: str, table: Any, network: Network) -> dict[str, list[str]] | None:

@@ -11,7 +11,7 @@ from .connectivity.rules import AllToAll, FromArrays, FromMatrix, Rule
 from .errors import ParameterError
 from .models.base import Neurons
 from .models.sources import Source
-from .models.stimuli import PoissonInput
+from .models.stimuli import NoiseCurrent, PoissonInput
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -74,8 +74,8 @@ class Stimulus:
 
     name: str
     population: Population
-    kind: PoissonInput
-    port: int
+    kind: PoissonInput | NoiseCurrent
+    port: int  # 0 for currents, which have none
 
     def __repr__(self) -> str:
         return f"Stimulus({self.name!r}, {type(self.kind).__name__})"
@@ -192,15 +192,22 @@ class Network:
     def stimulate(
         self,
         population: Any,
-        stimulus: PoissonInput,
+        stimulus: PoissonInput | NoiseCurrent,
         *,
         port: int | str | None = None,
         name: str | None = None,
     ) -> Any:
         """Attach a stimulus to a population; a list attaches it to each, independently.
 
-        ``port`` is chosen by the sign of the weight where there are two. The name, by
-        default "poisson->population", keys the random numbers.
+        Several on one population add up. The ``port`` of a PoissonInput is chosen by the sign
+        of its weight where there are two; a NoiseCurrent has none. The name, by default
+        "poisson->population" or "current->population", keys the random numbers.
+
+        Raises
+        ------
+        ParameterError
+            The population is a source, arrays do not fit it, or its model has no parameter
+            ``i_ext`` for a current to add to.
 
         Examples
         --------
@@ -209,22 +216,27 @@ class Network:
         >>> cells = net.add(ns.LIF(100, tau_m=20.0), "cells")
         >>> net.stimulate(cells, ns.PoissonInput(rate=8000.0, weight=0.1))
         Stimulus('poisson->cells', PoissonInput)
+        >>> net.stimulate(cells, ns.NoiseCurrent(mean=0.2, std=0.1, tau=5.0))
+        Stimulus('current->cells', NoiseCurrent)
         """
         if isinstance(population, (list, tuple)):
             return [self.stimulate(p, stimulus, port=port) for p in population]
         target = self._find(population)
-        name = self._free_name(f"poisson->{target.name}", name)
+        is_current = isinstance(stimulus, NoiseCurrent)
+        name = self._free_name(f"{'current' if is_current else 'poisson'}->{target.name}", name)
         owner = f"Stimulus {name!r}"
-        if not isinstance(stimulus, PoissonInput):
-            raise ParameterError(f"{owner} must be a PoissonInput, got {stimulus!r}")
+        if not isinstance(stimulus, (PoissonInput, NoiseCurrent)):
+            raise ParameterError(
+                f"{owner} must be a PoissonInput or a NoiseCurrent, got {stimulus!r}"
+            )
         if target.is_source:
             raise ParameterError(f"{owner}.population must be neurons, got {target!r}")
-        if np.ndim(stimulus.rate) and len(stimulus.rate) != target.n:
-            raise ParameterError(
-                f"{owner}.rate must have shape ({target.n},), got ({len(stimulus.rate)},)"
-            )
-        chosen = _port(owner, target, port)
-        chosen = int(stimulus.weight < 0) if chosen is None else chosen
+        stimulus.check(owner, target.n)
+        if is_current:
+            chosen = _no_port(owner, target, port)
+        else:
+            chosen = _port(owner, target, port)
+            chosen = int(stimulus.weight < 0) if chosen is None else chosen
         self.stimuli[name] = Stimulus(name, target, stimulus, chosen)
         return self.stimuli[name]
 
@@ -349,3 +361,15 @@ def _port(owner: str, post: Population, port: int | str | None) -> int | None:
             raise ParameterError(f"{owner}.port must be one of {ports}, got {port!r}")
         return ports.index(port)
     return checks.integer(owner, "port", port, low=0, high=len(ports) - 1)
+
+
+def _no_port(owner: str, target: Population, port: Any) -> int:
+    """A current goes to the membrane: to the parameter ``i_ext``, and to no port."""
+    if port is not None:
+        raise ParameterError(f"{owner}.port must be left out for a current, got {port!r}")
+    if "i_ext" not in target.neurons.params:
+        raise ParameterError(
+            f"{owner}.population must have a model with the parameter i_ext, to which a current "
+            f"is added, got {target!r} with {', '.join(target.neurons.params) or 'none'}"
+        )
+    return 0

@@ -74,11 +74,75 @@ def exponential(key, i, j):
     return -math.log1p(-uniform(key, i, j))
 
 
+def _ziggurat() -> tuple[np.ndarray, np.ndarray]:
+    """(right ends of the layers (257,), bell at these places (257,)), from wide to narrow.
+
+    Entry 0 stands for the lowest layer with its tail: the width that its area would have.
+    """
+    bell = math.exp(-0.5 * _TAIL * _TAIL)
+    area = _TAIL * bell + math.sqrt(math.pi / 2.0) * math.erfc(_TAIL / math.sqrt(2.0))
+    x = [area / bell, _TAIL]
+    while len(x) < _LAYERS:
+        height = area / x[-1] + math.exp(-0.5 * x[-1] ** 2)
+        x.append(math.sqrt(-2.0 * math.log(height)))
+    x.append(0.0)
+    return np.array(x), np.exp(-0.5 * np.array(x) ** 2)
+
+
+_LAYERS = 256
+_TAIL = 3.654152885361009  # where the lowest layer ends: the top one then closes at height 1
+_MOST_EXTRA = 64  # numbers that one draw may use beyond its word
+_LAYER, _SIGN = np.uint64(_LAYERS - 1), np.uint64(_LAYERS)
+_ENDS, _BELL = _ziggurat()
+_WIDTH = _ENDS * 2.0**-53  # of the least place in a layer
+
+
+@kernel
+def _tail(key, i, extra):
+    """A number of the bell beyond the layers, by rejection from an exponential."""
+    while True:
+        x = exponential(key, i, extra) / _TAIL
+        if 2.0 * exponential(key, i, extra - 1) > x * x:
+            return _TAIL + x
+        extra -= 2
+
+
+@kernel
+def _edge(key, i, j, word):
+    """`normal` where the word alone does not decide: at a layer's edge, or in the tail."""
+    extra = -1 - j * _MOST_EXTRA  # counters of further numbers: no word's, no other pair's
+    while True:
+        layer = np.int64(word & _LAYER)
+        x = np.float64(np.int64(word >> _U11)) * _WIDTH[layer]
+        if x < _ENDS[layer + 1]:
+            break
+        if layer == 0:
+            x = _tail(key, i, extra)
+            break
+        height = _BELL[layer] + uniform(key, i, extra) * (_BELL[layer + 1] - _BELL[layer])
+        if height < math.exp(-0.5 * x * x):
+            break
+        word = bits(key, i, extra - 1)
+        extra -= 2
+    return x if word & _SIGN else -x
+
+
 @kernel
 def normal(key, i, j):
-    """A standard normal number for ``(i, j)``, by Box and Muller's transform."""
-    radius = math.sqrt(-2.0 * math.log1p(-uniform(key, i, 2 * j)))
-    return radius * math.cos(6.283185307179586 * uniform(key, i, 2 * j + 1))
+    """A standard normal number for ``(i, j)``, j >= 0, by the ziggurat.
+
+    The half bell exp(-x^2 / 2) is covered by 256 layers of equal area (Marsaglia and Tsang
+    2000, doi 10.18637/jss.v005.i08). One word names a layer, a sign and a place in it: 8, 1
+    and 53 bits that do not overlap (as Doornik 2005 asks). In 99 % of the cases that is
+    all; else the edge of the layer, or the tail, is decided exactly by further numbers of
+    the same counter.
+    """
+    word = bits(key, i, j)
+    layer = np.int64(word & _LAYER)
+    x = np.float64(np.int64(word >> _U11)) * _WIDTH[layer]
+    if x < _ENDS[layer + 1]:
+        return x if word & _SIGN else -x
+    return _edge(key, i, j, word)
 
 
 @kernel

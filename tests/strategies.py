@@ -53,6 +53,7 @@ class Case:
     dt: float
     populations: dict[str, Any]
     connections: tuple[dict[str, Any], ...]
+    stimuli: tuple[dict[str, Any], ...] = ()
 
     @property
     def duration(self):
@@ -71,6 +72,8 @@ class Case:
             net.add(neurons, name)
         for connection in self.connections:
             net.connect(**connection)
+        for stimulus in self.stimuli:
+            net.stimulate(**stimulus)
         return net
 
 
@@ -112,6 +115,7 @@ def random_network(dice, *, exact=True, bias=True, poisson=True, max_steps=160):
         dt=dt,
         populations=populations,
         connections=connections,
+        stimuli=_stimuli(dice, populations, names, dt, steps, exact) if poisson else (),
     )
 
 
@@ -178,7 +182,8 @@ def _neurons(dice, dt, exact, bias):
 def _source(dice, dt, steps, poisson):
     n = dice.integer(1, 6)
     if poisson and dice.chance(40):
-        return ns.PoissonSource(n, rate=1000.0 / dt * 0.01 * dice.integer(2, 20))
+        rate = 1000.0 / dt * 0.01 * dice.integer(2, 20)
+        return ns.PoissonSource(n, rate=_scheduled(dice, rate, n, dt, steps))
     count = dice.integer(1, 2 * n + steps // 4) if dice.draw else n * steps // 8
     grid = np.array(dice.integers(0, steps - 1, count), dtype=float)
     ids = np.array(dice.integers(0, n - 1, count), dtype=np.int64)
@@ -252,3 +257,45 @@ def _delay(dice, size, forward, dt):
     if dice.chance(30):
         return ns.Uniform(1.0 * dt, dt * dice.integer(2, 15))
     return dt * dice.choice([low, low, 1, 3, 10])
+
+
+def _scheduled(dice, value, n, dt, steps):
+    """The value as it is, for each neuron, or on a schedule, with and without a period."""
+    kind = dice.choice(["number", "number", "array", "schedule", "period"])
+    if kind == "number":
+        return value
+    if kind == "array":
+        return value * np.array(dice.integers(0, 4, n)) / 2.0
+    k = dice.integer(1, 4)
+    times = np.unique([0, *dice.integers(1, steps, k - 1)]) * dt
+    if dice.chance(30):
+        times[1:] += 0.3 * dt  # off the grid
+    shape = (len(times), n) if dice.chance(40) else (len(times),)
+    factors = np.reshape(dice.integers(0, 4, int(np.prod(shape))), shape) / 2.0
+    period = times[-1] + dt * dice.integer(1, steps) if kind == "period" else None
+    return ns.Schedule(times, value * factors, period)
+
+
+def _stimuli(dice, populations, names, dt, steps, exact):
+    """Poisson inputs and noise currents on some of the populations."""
+    unit = WEIGHT_UNIT if exact else 0.0157
+    made = []
+    for name in names:
+        n = populations[name].n
+        if dice.chance(20):
+            rate = 1000.0 / dt * dice.choice([0.02, 0.1, 1.3])
+            kind = ns.PoissonInput(
+                rate=_scheduled(dice, rate, n, dt, steps), weight=unit * dice.integer(-4, 8)
+            )
+            made.append({"population": name, "stimulus": kind})
+        # rows of parameters there are anyway: no further kernels to compile
+        if np.ndim(populations[name].params["i_ext"]) and dice.chance(50):
+            mean = dice.choice([0.0, 0.02]) / dt
+            kind = ns.NoiseCurrent(
+                mean=_scheduled(dice, mean, n, dt, steps),
+                std=0.1 / dt * np.array(dice.integers(0, 2, n)),
+                tau=dice.choice([None, 5.0 * dt]),
+                interval=dt * dice.integer(1, 4),
+            )
+            made.append({"population": name, "stimulus": kind})
+    return tuple(made)

@@ -68,7 +68,7 @@ def test_a_checkpoint_of_another_network_is_refused_and_changes_nothing(tmp_path
         ns.Simulator(network(), dt=0.05),
     ):
         other.run(5.0)
-        with pytest.raises(FormatError, match="must belong to this network, dt and dtype"):
+        with pytest.raises(FormatError, match="must belong to this network, dt, dtype, sleep"):
             other.load(path)
         assert other.t == 5.0
         other.run(5.0)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import neurosim as ns
 from neurosim.connectivity.delays import step_of, to_steps, to_times
-from neurosim.connectivity.sparse import Links, build_sparse
+from neurosim.connectivity.sparse import Links, StoreBuilder
 from neurosim.errors import BuildError, ParameterError
 from neurosim.random import key_of
 
@@ -179,24 +179,47 @@ def test_kernel_and_array_forms_of_the_rounding_rule_agree(times, dt):
     assert to_steps(times, dt).tolist() == [step_of(t, dt) for t in times]
 
 
-@given(st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 12), st.integers(0, 80))
-def test_sparse_store_holds_each_synapse_once_in_its_segment_in_order(seed, n_pre, n, nnz):
-    rng = np.random.default_rng(seed)
-    parts = []
-    for size in (nnz // 2, nnz - nnz // 2):
-        pre = np.sort(rng.integers(0, n_pre, size)).astype(np.int32)
-        target = rng.integers(0, n, size).astype(np.int32)
-        steps = rng.integers(0, 5, size).astype(np.int32)
-        weight = rng.integers(-3, 4, size) / 4 if seed % 3 else np.full(size, 0.5)
-        parts.append(Links(pre, target, steps, weight))
-    store = build_sparse(parts, n_pre)
+def segments_of(store, n_pre):
+    """Rows of (source, delay, place, weight), segment by segment."""
     span = store.d_max - store.d_min + 1
-    found = []
     for source in range(n_pre):
         for d in range(span):
             first, last = store.offsets[source * span + d : source * span + d + 2]
             for k in range(first, last):
                 w = store.weights[k if store.weights.size > 1 else 0]
-                found.append((source, store.d_min + d, store.targets[k], w))
-    given = [row for p in parts for row in zip(p.pre, p.steps, p.target, p.weight, strict=True)]
-    assert found == sorted(given, key=lambda row: row[:2])  # stable: order within a segment
+                yield source, store.d_min + d, store.targets[k], w
+
+
+@given(
+    st.integers(0, 2**32), st.integers(1, 12), st.integers(1, 12), st.integers(0, 80),
+    st.integers(1, 3), st.booleans(),
+)  # fmt: skip
+def test_stores_hold_each_synapse_once_in_its_segment_in_order(seed, n_pre, n, nnz, parts, each):
+    rng = np.random.default_rng(seed)
+    owner = np.sort(rng.integers(0, parts, n)).astype(np.uint16)
+    given = []
+    for size in (nnz // 2, nnz - nnz // 2):
+        pre = np.sort(rng.integers(0, n_pre, size)).astype(np.int32)
+        target = rng.integers(0, n, size).astype(np.uint32)
+        steps = rng.integers(2, 7, size).astype(np.int32)
+        weight = rng.integers(-3, 4, size) / 4 if each else np.full(size, 0.5)
+        given.append((Links(pre, steps, owner[target]), target, weight))
+    low, high = sorted(rng.integers(0, 10, 2))
+    builder = StoreBuilder(n_pre, parts, low, high)  # expects other delays than there are
+    for links, _, _ in given:
+        if links.pre.size:
+            builder.count(links, links.steps.min(), links.steps.max())
+    builder.allocate(np.full(1, 0.5), None, each=each)
+    for links, target, weight in given:
+        builder.fill(links, target, weight if each else np.empty(0))
+    stores = builder.stores()
+    for part, store in enumerate(stores):
+        expected = [
+            row[:4]
+            for links, target, weight in given
+            for row in zip(links.pre, links.steps, target, weight, links.part, strict=True)
+            if row[4] == part
+        ]
+        found = list(segments_of(store, n_pre))
+        assert found == sorted(expected, key=lambda row: row[:2])  # stable within a segment
+        assert not nnz or stores[0].d_max - stores[0].d_min <= 4  # no room for unused delays

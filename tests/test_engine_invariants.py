@@ -88,3 +88,37 @@ def test_the_beginning_of_a_longer_run_is_the_shorter_run(case, steps):
     for name in case.populations:
         early = longer.spikes[name].times < stop
         np.testing.assert_array_equal(shorter.spikes[name].ids, longer.spikes[name].ids[early])
+
+
+def test_threads_that_pay_and_those_that_do_not_give_the_same_bits(monkeypatch):
+    """One way and the other, and the measured choice."""
+    net = ns.Network(seed=5)
+    noise = net.add(ns.PoissonSource(50, rate=60.0), "noise")
+    cells = net.add(ns.LIF(500, tau_m=20.0, tau_syn=5.0, t_ref=2.0), "cells")
+    net.connect(noise, cells, ns.FixedProbability(0.2), weight=0.5, delay=0.1)
+    net.connect(cells, cells, ns.FixedProbability(0.1), weight=-0.1, delay=ns.Uniform(0.1, 2.0))
+    found = [ns.simulate(net, 250.0, threads=3)]
+    for together in (False, True):
+        monkeypatch.setattr(
+            "neurosim.engine.threads.Pace.pieces",
+            lambda pace, begin, end, together=together: [(begin, end, together)],
+        )
+        found.append(ns.simulate(net, 250.0, threads=3))
+    assert found[0].counts["cells"].sum() > 500
+    for other in found[1:]:
+        for name in ("noise", "cells"):
+            assert (found[0].spikes[name].times == other.spikes[name].times).all()
+            assert (found[0].spikes[name].ids == other.spikes[name].ids).all()
+
+
+def test_an_error_in_one_thread_ends_the_others():
+    from neurosim.engine.threads import Crew, let_others_run
+
+    def work(part, broken):
+        if part == 1:
+            raise ValueError("part 1 broke")
+        while not broken():
+            let_others_run()
+
+    with pytest.raises(ValueError, match="part 1 broke"):
+        Crew(3).run(work)

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = {
     **dict.fromkeys(["errors", "checks", "units", "random", "_jit", "events", "clouds"], 1),
-    "files": 1,
+    **dict.fromkeys(["files", "cycles"], 1),
     **dict.fromkeys(["encoders", "datasets"], 2),
     **dict.fromkeys(["models", "connectivity"], 2),
     "network": 3,
@@ -86,8 +86,8 @@ def test_imports_point_downwards(path, dotted):
 
 def test_only_jit_configures_numba():
     allowed = {
-        ("neurosim", "_jit"),
-        ("neurosim", "engine", "codegen"),
+        ("neurosim", "_jit", "compiler"),
+        ("neurosim", "_jit", "intrinsics"),
         ("neurosim", "cli", "doctor"),
     }
     users = {d for p, d in CODE if any(n.split(".")[0] == "numba" for n in imported(p, d))}

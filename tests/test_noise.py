@@ -46,10 +46,10 @@ def test_neurons_and_steps_are_uncorrelated():
 @pytest.mark.parametrize("mean", [1e-4, 0.3, 1.6, 20.0, 99.0])
 def test_the_table_is_right_wherever_it_decides(mean):
     table = count_table(mean)
-    edges = np.arange(65537) / 65536
+    edges = np.arange(8193) / 8192
     low, high = (scipy.stats.poisson.ppf(e, mean) for e in (edges[:-1] + 1e-12, edges[1:] - 1e-12))
     decided = table != 255
-    assert decided.mean() > 0.99
+    assert decided.mean() > 0.98
     assert np.array_equal(table[decided], low[decided])
     assert np.array_equal(table[decided], high[decided])
 
@@ -80,13 +80,19 @@ def test_negative_weights_go_to_the_inhibitory_port():
     [
         (lambda n: ns.PoissonInput(rate=-1.0, weight=1.0), r"PoissonInput\.rate must be >= 0 Hz"),
         (lambda n: ns.PoissonInput(rate=1.0, weight=np.nan), r"PoissonInput\.weight must be"),
-        (lambda n: ns.PoissonInput(rate=[[1.0]], weight=1.0), r"a number or one per neuron"),
+        (
+            lambda n: ns.PoissonInput(rate=[[1.0]], weight=1.0),
+            r"a number, one per neuron, or a Schedule",
+        ),
         (
             lambda n: n.stimulate("cells", ns.PoissonInput([1.0], 1.0)),
             r"rate must have shape \(3,\)",
         ),
         (lambda n: n.stimulate("source", ns.PoissonInput(1.0, 1.0)), r"must be neurons"),
-        (lambda n: n.stimulate("cells", 5.0), r"must be a PoissonInput, got 5\.0"),
+        (
+            lambda n: n.stimulate("cells", 5.0),
+            r"must be a PoissonInput or a NoiseCurrent, got 5\.0",
+        ),
         (lambda n: n.stimulate("cell", ns.PoissonInput(1.0, 1.0)), r"no population 'cell'"),
     ],
 )

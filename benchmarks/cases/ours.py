@@ -2,9 +2,11 @@
 
 import argparse
 
-from measure import Clock, cv_isi, report
+from measure import Clock, irregularity, report
 
 import neurosim as ns
+
+SLEEP = {"auto": "auto", "on": True, "off": False}
 
 
 def measured(args: argparse.Namespace, clock: Clock, net: ns.Network, synapses: dict) -> dict:
@@ -12,7 +14,8 @@ def measured(args: argparse.Namespace, clock: Clock, net: ns.Network, synapses: 
     cells = [p.name for p in net.populations.values() if not p.is_source]
     record = {name: ["spikes"] for name in cells} if args.record == "spikes" else {}
     dtype = args.dtype or "float32"
-    sim = ns.Simulator(net, dt=0.1, dtype=dtype, threads=args.threads)
+    options = {"weights": args.weights, "sleep": SLEEP[args.sleep], "threads": args.threads}
+    sim = ns.Simulator(net, dt=0.1, dtype=dtype, **options)
     build = clock.lap()
     if args.warmup > 0:
         sim.run(args.warmup * 1000.0, record={}, progress=False)
@@ -20,13 +23,13 @@ def measured(args: argparse.Namespace, clock: Clock, net: ns.Network, synapses: 
     result = sim.run(args.seconds * 1000.0, record=record, progress=False)
     run = clock.lap()
     found = {
-        "version": ns.__version__, "precision": dtype,
+        "version": ns.__version__, "precision": dtype, "weights": args.weights, "sleep": args.sleep,
         "build_cpu_s": build[0], "build_wall_s": build[1], "warmup_cpu_s": warmup[0],
         "run_cpu_s": run[0], "run_wall_s": run[1],
     }  # fmt: skip
     if args.record == "spikes":
-        kept = {name: result.spikes[name] for name in cells}
-        found["cv_isi"] = {name: cv_isi(s.times, s.ids) for name, s in kept.items()}
+        trains = {name: (result.spikes[name].times, result.spikes[name].ids) for name in cells}
+        found |= irregularity(trains)
     return report(
         args,
         sizes={name: net.populations[name].n for name in cells},

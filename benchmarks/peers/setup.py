@@ -1,8 +1,9 @@
-"""Make the peers' environments, one each, pinned. They need about 1 GB.
+"""Which versions of the peers are measured? Makes their environments, one each, pinned.
 
+The four need about 1.5 GB and a few minutes. What is there already is checked and left alone.
 Usage::
 
-    python benchmarks/peers/setup.py [--folder ~/.cache/neurosim-peers] [brian2] [nest]
+    python benchmarks/peers/setup.py [--folder ~/.cache/neurosim-peers] [--again] [brian2] [nest]
 """
 
 import argparse
@@ -15,16 +16,25 @@ PINS = {
     # numpy 2.4 lacks a method that this version uses; compiling needs g++ and make
     "brian2": ("brian2==2.9.0", "numpy<2.4", "setuptools"),
     "nest": ("nest-simulator==3.10.0", "numpy>=2"),
+    "neuron": ("neuron==9.0.2", "numpy>=2"),
+    # the wheel asks for a processor of the level x86-64-v3 (AVX2)
+    "arbor": ("arbor==0.12.2", "numpy>=2"),
 }
-CHECKS = {"brian2": "import brian2", "nest": "import nest"}
+CHECKS = {
+    "brian2": "import brian2",
+    "nest": "import nest",
+    "neuron": "from neuron import h; h.IntFire1()",
+    "arbor": "import arbor; arbor.lif_cell('out', 'in')",
+}
 
 
-def make(name: str, folder: Path) -> None:
-    """Create and fill ``folder/.venv-<name>``, and try the import."""
+def make(name: str, folder: Path, again: bool = False) -> None:
+    """Create and fill ``folder/.venv-<name>`` where it is missing, and try the import."""
     place = folder / f".venv-{name}"
-    venv.create(place, with_pip=True)
     python = str(place / "bin" / "python")
-    subprocess.run([python, "-m", "pip", "install", "--quiet", *PINS[name]], check=True)
+    if again or not Path(python).exists():
+        venv.create(place, with_pip=True, clear=again)
+        subprocess.run([python, "-m", "pip", "install", "--quiet", *PINS[name]], check=True)
     subprocess.run([python, "-c", CHECKS[name]], check=True, stdout=subprocess.DEVNULL)
     print(f"{name}: ready")
 
@@ -34,15 +44,21 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Environments of the peers.")
     parser.add_argument("names", nargs="*", help=f"of {', '.join(PINS)}; default all")
     parser.add_argument("--folder", default="~/.cache/neurosim-peers")
+    parser.add_argument("--again", action="store_true", help="replace the environments that exist")
     args = parser.parse_args()
     unknown = set(args.names) - set(PINS)
     if unknown:
         parser.error(f"no peer {', '.join(sorted(unknown))}; there are {', '.join(PINS)}")
     folder = Path(args.folder).expanduser()
     folder.mkdir(parents=True, exist_ok=True)
+    failed = []
     for name in args.names or PINS:
-        make(name, folder)
-    return 0
+        try:
+            make(name, folder, args.again)
+        except subprocess.CalledProcessError as error:
+            failed.append(name)
+            print(f"{name}: failed, exit code {error.returncode}; the others go on")
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

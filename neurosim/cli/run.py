@@ -39,6 +39,7 @@ def run_file(
     described = read_network(path, seed=seed)
     options: dict[str, Any] = {"dt": dt} if described.network.time == "continuous" else {}
     options |= {"record": described.record, "threads": threads, "progress": progress}
+    options["inputs"] = described.inputs
     if checkpoint_every is not None:
         if out is None:
             raise ParameterError("--checkpoint-every must come with --out, the folder to write to")
@@ -74,7 +75,8 @@ def resume_folder(
             "in Python is resumed there, by neurosim.resume"
         )
     described = read_network(path, seed=settings["seed"])
-    result = resume(described.network, folder, threads=threads, progress=progress)
+    options = {"threads": threads, "progress": progress, "inputs": described.inputs}
+    result = resume(described.network, folder, **options)
     return _finish_long(result, path, folder)
 
 

@@ -9,7 +9,11 @@ from .. import checks
 from ..errors import BuildError
 from ..random import bits
 from . import draw
-from .rules import Pairs, Rule, rows, transposed
+from .edges import Edges, Fans, Rows, histogram, starts_of
+from .rules import Rule, counted
+
+_DEALS = 4  # parts of the targets for which the sources are dealt anew,
+_LITTLE = 1_000_000  # unless they are so few bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +35,7 @@ class FixedOutDegree(Rule):
     def __post_init__(self) -> None:
         checks.integer("FixedOutDegree", "k", self.k, low=0)
 
-    def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
         skip_self = same and not self.autapses
         available = n_post - (1 if skip_self else 0)
         if (self.k > 0 and available <= 0) or (not self.multapses and self.k > available):
@@ -39,9 +43,15 @@ class FixedOutDegree(Rule):
                 f"{owner}.rule FixedOutDegree.k must be <= {available} targets, got {self.k}; "
                 "take a smaller k, or multapses=True"
             )
-        targets = np.empty((n_pre, self.k), np.int32)
-        draw.partners(key, n_post, skip_self, self.multapses, targets)
-        return rows(np.full(n_pre, self.k)), targets.reshape(-1)
+        stamp = np.full(0 if self.multapses else n_post, -1, np.int64)
+
+        def fill(lo, hi, post):
+            if lo == 0:
+                stamp[:] = -1
+            rows = post.reshape(-1, self.k)
+            draw.partners(key, n_post, skip_self, self.multapses, lo, stamp, rows)
+
+        return Rows(np.full(n_pre, self.k), fill)
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int:
         return n_pre * self.k
@@ -68,7 +78,7 @@ class FixedTotalNumber(Rule):
     def __post_init__(self) -> None:
         checks.integer("FixedTotalNumber", "n", self.n, low=0)
 
-    def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
         skip_self = same and not self.autapses
         available = n_pre * (n_post - (1 if skip_self else 0))
         if (self.n > 0 and available <= 0) or (not self.multapses and self.n > available):
@@ -80,11 +90,15 @@ class FixedTotalNumber(Rule):
             return self._distinct(n_pre, n_post, key, skip_self, available)
         counts = np.zeros(n_pre, np.int64)
         draw.uniform_sources(key, int(self.n), counts)
-        post = np.empty(int(self.n), np.int32)
-        draw.uniform_targets(key, n_post, skip_self, counts, post)
-        return rows(counts), post
+        starts = starts_of(counts)
 
-    def _distinct(self, n_pre, n_post, key, skip_self, available) -> Pairs:
+        def fill(lo, hi, post):
+            given = (key, n_post, skip_self, lo, counts[lo:hi])
+            draw.uniform_targets(*given, int(starts[lo]), post)
+
+        return Rows(counts, fill)
+
+    def _distinct(self, n_pre, n_post, key, skip_self, available) -> Edges:
         """A few pairs too many, each with equal probability, of which random ones go.
 
         A random subset of n out of m pairs, which are themselves random, is a random
@@ -92,20 +106,25 @@ class FixedTotalNumber(Rule):
         """
         n = int(self.n)
         p = min(1.0, (n + 5 * math.sqrt(n) + 5) / max(1, available)) if n else 0.0
-        counts = np.zeros(n_pre, np.int64)
         attempt = 0
         while True:
-            attempt_key = np.uint64(bits(key, attempt, 2))
-            draw.bernoulli_rows(attempt_key, p, n_post, skip_self, counts, np.empty(0, np.int32))
-            drawn = int(counts.sum())
-            if drawn >= n:
+            key_now = np.uint64(bits(key, attempt, 2))
+            given = (key_now, p, n_post, skip_self)
+            drawn = counted(n_pre, lambda *rows: draw.bernoulli_rows(*given, *rows))  # noqa: B023
+            starts = starts_of(drawn)
+            if starts[-1] >= n:
                 break
             attempt += 1
-        post = np.empty(drawn, np.int32)
-        draw.bernoulli_rows(attempt_key, p, n_post, skip_self, counts, post)
-        pre = rows(counts)
-        left = draw.thin(attempt_key, drawn - n, pre, post)
-        return pre[:left], post[:left]
+        gone = np.flatnonzero(draw.surplus(key_now, int(starts[-1]), int(starts[-1]) - n))
+        counts = drawn - np.diff(np.searchsorted(gone, starts))
+
+        def fill(lo, hi, post):
+            made = np.empty(starts[hi] - starts[lo], np.int32)
+            draw.bernoulli_rows(*given, lo, drawn[lo:hi].copy(), made)
+            here = np.searchsorted(gone, (starts[lo], starts[hi]))
+            post[:] = np.delete(made, gone[slice(*here)] - starts[lo])
+
+        return Rows(counts, fill)
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int:
         return self.n
@@ -132,7 +151,7 @@ class ConstantFanIn(Rule):
     def __post_init__(self) -> None:
         checks.integer("ConstantFanIn", "k", self.k, low=0)
 
-    def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
         skip_self = same and not self.autapses
         available = n_pre - (1 if skip_self else 0)
         if self.k > available:
@@ -140,9 +159,13 @@ class ConstantFanIn(Rule):
                 f"{owner}.rule ConstantFanIn.k must be <= {available} sources, got {self.k}; "
                 "take a smaller k, or FixedInDegree with multapses=True"
             )
-        sources = np.empty((n_post, self.k), np.int32)
-        draw.deal(key, n_pre, skip_self, sources)
-        return transposed(sources, n_pre)
+        given = (key, n_pre, n_post, skip_self)
+        sources, counts = np.empty((n_post, self.k), np.int32), np.zeros(n_pre, np.int64)
+        draw.deal(*given, 0, sources)
+        histogram(sources.reshape(-1), counts)
+        # The pack is dealt from the beginning each time: seldom, but not to all at once.
+        least = -(-n_post // (1 if sources.nbytes < _LITTLE else _DEALS))
+        return Fans(n_pre, n_post, self.k, lambda *rows: draw.deal(*given, *rows), least, counts)
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int:
         return n_post * self.k

@@ -73,6 +73,13 @@ def to_times(steps: np.ndarray | int, dt: float) -> np.ndarray:
     return steps * dt
 
 
+def _too_short(owner: str, worst: float, n_short: int, n: int, dt: float) -> BuildError:
+    return BuildError(
+        f"{owner}.delay must be 0 or >= dt = {dt:g}, got {worst:g} ({n_short} of {n} synapses); "
+        f"take dt <= {worst:g}, longer delays, or round_delays=True"
+    )
+
+
 def delay_steps(owner: str, delay: np.ndarray, dt: float, *, allow_short: bool) -> np.ndarray:
     """Delays on the grid; 0 < delay < dt is refused unless rounding is asked for.
 
@@ -83,12 +90,7 @@ def delay_steps(owner: str, delay: np.ndarray, dt: float, *, allow_short: bool) 
     """
     short = (delay > 0) & (delay < dt * (1 - _TIE))
     if short.any() and not allow_short:
-        worst = float(delay[short].min())
-        raise BuildError(
-            f"{owner}.delay must be 0 or >= dt = {dt:g}, got {worst:g} "
-            f"({int(short.sum())} of {delay.size} synapses); take dt <= {worst:g}, "
-            "longer delays, or round_delays=True"
-        )
+        raise _too_short(owner, float(delay[short].min()), int(short.sum()), delay.size, dt)
     steps = to_steps(delay, dt)
     if steps.size and steps.max() > _LONGEST_DELAY:
         raise BuildError(
@@ -96,3 +98,100 @@ def delay_steps(owner: str, delay: np.ndarray, dt: float, *, allow_short: bool) 
             f"got {float(np.max(delay)):g}; take shorter delays or a larger dt"
         )
     return steps
+
+
+class Grid:
+    """Delays on the grid, block by block, and what rounding them has changed so far.
+
+    Parameters
+    ----------
+    owner : str                 whom messages name
+    dt : float                  grid step [ms], or 1
+    allow_short : bool          0 < delay < dt is not refused
+
+    Attributes
+    ----------
+    n, n_changed : int          delays so far, and how many of them rounding has changed
+    max_error : float           largest change [ms], or [steps]
+    least, greatest : int       delays so far [steps]
+
+    Examples
+    --------
+    >>> grid = Grid("P", 0.1, allow_short=False)
+    >>> grid.steps(np.array([0.1, 0.32])).tolist(), grid.n_changed, round(grid.max_error, 9)
+    ([1, 3], 1, 0.02)
+    """
+
+    def __init__(self, owner: str, dt: float, *, allow_short: bool) -> None:
+        self.owner, self.dt, self.allow_short = owner, dt, allow_short
+        inverse = round(1.0 / dt)
+        self._inverse = inverse if inverse >= 1 and abs(inverse * dt - 1.0) < 1e-12 else 0
+        self._told = np.array([0.0, 0.0, 0.0, np.inf, np.inf, -np.inf])
+        self.n = 0
+
+    n_changed = property(lambda self: int(self._told[_CHANGED]))
+    max_error = property(lambda self: float(self._told[_ERROR]))
+    least = property(lambda self: int(self._told[_LEAST]) if self.n else 0)
+    greatest = property(lambda self: int(self._told[_GREATEST]) if self.n else 0)
+
+    def steps(self, delays: np.ndarray) -> np.ndarray:
+        """The grid steps (int32) of delays; `check` tells what is wrong with all of them.
+
+        Raises
+        ------
+        BuildError, ParameterError
+            A delay is too long.
+        """
+        steps = np.empty(delays.size, np.int32)
+        _round(delays, self.dt, self._inverse, _LONGEST_DELAY, steps, self._told)
+        self.n += delays.size
+        if not self._told[_GREATEST] <= _LONGEST_DELAY:
+            delay_steps(self.owner, delays, self.dt, allow_short=True)
+        return steps
+
+    def check(self) -> None:
+        """Refuse delays between 0 and ``dt``.
+
+        Raises
+        ------
+        BuildError
+            There were some, and they are not allowed.
+        """
+        if self._told[_SHORT] and not self.allow_short:
+            raise _too_short(
+                self.owner, self._told[_SHORTEST], int(self._told[_SHORT]), self.n, self.dt
+            )
+
+
+_CHANGED, _ERROR, _SHORT, _SHORTEST, _LEAST, _GREATEST = range(6)
+
+
+@kernel
+def _round(delays, dt, inverse, longest, steps, told):
+    """`to_steps` of each delay; add to ``told`` what is to be told of them.
+
+    Delays of more than ``longest`` steps, which may be no integers, only count.
+    """
+    n_changed, n_short = 0, 0
+    worst, shortest = told[_ERROR], told[_SHORTEST]
+    least, greatest = told[_LEAST], told[_GREATEST]
+    for k in range(delays.size):
+        delay = delays[k]
+        if not delay / dt < longest + 1.0:
+            greatest = np.inf
+            continue
+        step = step_of(delay, dt)
+        steps[k] = step
+        error = abs((step / inverse if inverse else step * dt) - delay)
+        if error > 1e-9 * max(dt, delay):
+            n_changed += 1
+        worst = max(worst, error)
+        if 0.0 < delay < dt * (1.0 - _TIE):
+            n_short += 1
+            shortest = min(shortest, delay)
+        least = min(least, step)
+        greatest = max(greatest, step)
+    told[_CHANGED] += n_changed
+    told[_SHORT] += n_short
+    told[_ERROR], told[_SHORTEST] = worst, shortest
+    told[_LEAST], told[_GREATEST] = least, greatest

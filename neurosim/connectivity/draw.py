@@ -9,8 +9,8 @@ from ..random import below, uniform
 
 
 @kernel
-def bernoulli_rows(key, p, n_post, skip_self, counts, post):
-    """Targets of each source, each with probability ``p``, by geometric jumps.
+def bernoulli_rows(key, p, n_post, skip_self, first, counts, post):
+    """Targets of the sources from ``first`` on, each with probability ``p``, by geometric jumps.
 
     The gap to the next target is floor(log(1 - u) / log(1 - p)). With an empty ``post``
     the targets are only counted (into ``counts``), with a full one they are filled in.
@@ -18,7 +18,8 @@ def bernoulli_rows(key, p, n_post, skip_self, counts, post):
     filling = post.size > 0
     position = 0
     scale = 1.0 / math.log1p(-p) if 0.0 < p < 1.0 else 0.0
-    for i in range(counts.size):
+    for row in range(counts.size):
+        i = first + row
         count = 0
         j = -1
         k = 0
@@ -39,19 +40,19 @@ def bernoulli_rows(key, p, n_post, skip_self, counts, post):
                 post[position] = j
                 position += 1
             count += 1
-        counts[i] = count
+        counts[row] = count
 
 
 @kernel
-def partners(key, n, skip_self, multapses, chosen):
-    """Row ``j`` of ``chosen`` gets random partners of neuron ``j`` out of ``n``.
+def partners(key, n, skip_self, multapses, first, stamp, chosen):
+    """The rows of ``chosen`` get random partners out of ``n``, for the neurons from ``first`` on.
 
     Distinct ones by Floyd's algorithm (Bentley and Floyd 1987), whose set is kept as a
-    stamp per partner.
+    stamp per partner (n,), at first -1; without multapses only.
     """
     rows, degree = chosen.shape
-    stamp = np.full(0 if multapses else n, -1, np.int64)
-    for j in range(rows):
+    for row in range(rows):
+        j = first + row
         gap = skip_self and j < n  # draw from all but j: one fewer, shifted past j
         available = n - 1 if gap else n
         for k in range(degree):
@@ -63,25 +64,7 @@ def partners(key, n, skip_self, multapses, chosen):
                 if stamp[i] == j:
                     i = last
                 stamp[i] = j
-            chosen[j, k] = i + 1 if gap and i >= j else i
-
-
-@kernel
-def by_source(sources, starts, post):
-    """Counting sort of (target, source) into rows by source, targets ascending."""
-    n_post, degree = sources.shape
-    for j in range(n_post):
-        for k in range(degree):
-            i = sources[j, k]
-            post[starts[i]] = j
-            starts[i] += 1
-
-
-@kernel
-def histogram(indices, counts):
-    """Add to ``counts`` how often each index occurs, without an array of its own."""
-    for i in indices:
-        counts[i] += 1
+            chosen[row, k] = i + 1 if gap and i >= j else i
 
 
 @kernel
@@ -92,37 +75,28 @@ def uniform_sources(key, n, counts):
 
 
 @kernel
-def uniform_targets(key, n_post, skip_self, counts, post):
-    """Give each synapse of each source a target, all equally likely."""
+def uniform_targets(key, n_post, skip_self, first, counts, edge, post):
+    """Targets, all equally likely, of the synapses of the sources from ``first`` on.
+
+    ``edge`` is the number of synapses before them.
+    """
     available = n_post - 1 if skip_self else n_post
-    k = 0
-    for i in range(counts.size):
-        for _ in range(counts[i]):
-            j = below(key, k, 1, available)
-            post[k] = j + 1 if skip_self and j >= i else j
-            k += 1
+    place = 0
+    for row in range(counts.size):
+        for _ in range(counts[row]):
+            j = below(key, edge + place, 1, available)
+            post[place] = j + 1 if skip_self and j >= first + row else j
+            place += 1
 
 
 @kernel
-def thin(key, surplus, pre, post):
-    """Take ``surplus`` random synapses away (Floyd's algorithm) and close the gaps.
-
-    Returns
-    -------
-    int : the number that is left; their indices are at the front of ``pre`` and ``post``
-    """
-    n = post.size
+def surplus(key, n, too_many):
+    """Which of ``n`` synapses go when random ``too_many`` must (Floyd's algorithm)."""
     gone = np.zeros(n, np.bool_)
-    for last in range(n - surplus, n):
+    for last in range(n - too_many, n):
         k = below(key, last, 0, last + 1)
         gone[last if gone[k] else k] = True
-    place = 0
-    for k in range(n):
-        if not gone[k]:
-            pre[place] = pre[k]
-            post[place] = post[k]
-            place += 1
-    return place
+    return gone
 
 
 @kernel
@@ -134,14 +108,17 @@ def shuffle(key, row, items):
 
 
 @kernel
-def deal(key, n_pre, skip_self, sources):
-    """Row ``j`` of ``sources`` gets distinct sources of target ``j``, each used equally often.
+def deal(key, n_pre, n_post, skip_self, first, sources):
+    """Distinct sources of ``n_post`` targets, each used equally often.
+
+    The rows of ``sources`` are those of the targets from ``first`` on; the others are dealt,
+    and forgotten.
 
     The sources are a pack of cards: shuffled, dealt to the targets in random order, and
     shuffled again when it runs out. A card that a target cannot take stays on top for the
     next one; at most its own card (an autapse) can outlast the pack.
     """
-    n_post, degree = sources.shape
+    rows, degree = sources.shape
     order = np.arange(n_post)
     shuffle(key, 0, order)
     pack = np.empty(2 * n_pre, np.int32)
@@ -168,15 +145,17 @@ def deal(key, n_pre, skip_self, sources):
             pack[c] = pack[top]
             top += 1
             stamp[i] = j
-            sources[j, k] = i
+            if 0 <= j - first < rows:
+                sources[j - first, k] = i
 
 
 @kernel
-def kept_of_blocks(key, keep, block, skip_self, sources):
-    """Row ``j`` of ``sources`` gets ``keep`` distinct sources of each block of ``block``."""
-    n_post, degree = sources.shape
+def kept_of_blocks(key, keep, block, skip_self, first, sources):
+    """``keep`` distinct sources of each block of ``block``, for the targets from ``first`` on."""
+    rows, degree = sources.shape
     stamp = np.full(block, -1, np.int64)
-    for j in range(n_post):
+    for place in range(rows):
+        j = first + place
         for k in range(degree):
             b = k // keep
             gap = skip_self and j // block == b  # one fewer: shifted past j itself
@@ -186,4 +165,4 @@ def kept_of_blocks(key, keep, block, skip_self, sources):
             if stamp[i] == row:
                 i = last
             stamp[i] = row
-            sources[j, k] = b * block + (i + 1 if gap and i >= j % block else i)
+            sources[place, k] = b * block + (i + 1 if gap and i >= j % block else i)

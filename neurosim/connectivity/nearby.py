@@ -146,8 +146,8 @@ def _shifted(cells, a, cell, offset):
 
 
 @kernel
-def nearby_rows(key, law, places, cells, skip_self, counts, post):
-    """Targets of each source, each with the probability of its distance.
+def nearby_rows(key, law, places, cells, skip_self, first, counts, post):
+    """Targets of the sources from ``first`` on, each with the probability of its distance.
 
     An exponential number is spent on the hazards of the targets, cell by cell; where it
     runs out, a target is hit (the geometric jumps of `bernoulli_rows`, through cells of
@@ -159,7 +159,8 @@ def nearby_rows(key, law, places, cells, skip_self, counts, post):
     filling = post.size > 0
     position = 0
     n0, n1, n2 = cells.sizes
-    for i in range(counts.size):
+    for row in range(counts.size):
+        i = first + row
         count = 0
         c0 = _own_cell(cells, 0, x_pre[i, 0])
         c1 = _own_cell(cells, 1, x_pre[i, 1])
@@ -195,4 +196,4 @@ def nearby_rows(key, law, places, cells, skip_self, counts, post):
                             count += 1
                     if t < end:
                         budget -= hazard * (end - t)
-        counts[i] = count
+        counts[row] = count

@@ -2,10 +2,12 @@
 
 ``rule.pairs(owner, n_pre, n_post, key, same)`` returns ``(pre, post)``, int32 arrays sorted
 by ``pre``; the position in them is the synapse's stable id. ``same`` says that source and
-target are one population, so that autapses can be left out. Random rules count first and
-fill afterwards, from the same counter-based numbers.
+target are one population, so that autapses can be left out. ``rule.edges(...)`` is the same
+in blocks: random rules count first and make targets when asked, from the same counter-based
+numbers.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,31 +16,51 @@ import numpy as np
 from .. import checks
 from ..errors import BuildError, ParameterError
 from . import draw
+from .edges import Edges, Fans, Rows, histogram, starts_of
 
 Pairs = tuple[np.ndarray, np.ndarray]
 
 
-def rows(counts: np.ndarray) -> np.ndarray:
-    """The sources of synapses that lie row after row."""
-    return np.repeat(np.arange(counts.size, dtype=np.int32), counts)
-
-
-def transposed(sources: np.ndarray, n_pre: int) -> Pairs:
-    """Pairs sorted by source, from a row of sources for each target."""
+def counted(n_pre: int, make: Callable[[int, np.ndarray, np.ndarray], object]) -> np.ndarray:
+    """Synapses of each source: ``make(first, counts, post)`` with nowhere to put targets."""
     counts = np.zeros(n_pre, np.int64)
-    draw.histogram(sources.reshape(-1), counts)
-    post = np.empty(sources.size, np.int32)
-    draw.by_source(sources, np.concatenate(([0], np.cumsum(counts)[:-1])), post)
-    return rows(counts), post
+    make(0, counts, np.empty(0, np.int32))
+    return counts
+
+
+def counted_rows(n_pre: int, make: Callable[[int, np.ndarray, np.ndarray], object]) -> Edges:
+    """The synapses of a kernel that counts its targets while it draws them."""
+    counts = counted(n_pre, make)
+    # A copy, as the kernel counts again.
+    return Rows(counts, lambda lo, hi, post: make(lo, counts[lo:hi].copy(), post))
+
+
+def _listed(counts: np.ndarray, post: np.ndarray) -> Edges:
+    """Synapses whose targets lie in an array."""
+    starts = starts_of(counts)
+
+    def fill(lo, hi, out):
+        out[:] = post[starts[lo] : starts[hi]]
+
+    return Rows(counts, fill)
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Base of the connection rules."""
 
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
+        """The synapses, to be made block by block; the base has those of `pairs`."""
+        if type(self).pairs is Rule.pairs:
+            raise TypeError(f"{type(self).__name__} defines neither edges nor pairs")
+        pre, post = self.pairs(owner, n_pre, n_post, key, same)
+        counts = np.zeros(n_pre, np.int64)
+        histogram(pre, counts)
+        return _listed(counts, post)
+
     def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
         """Index pairs (pre, post), int32, sorted by pre."""
-        raise TypeError(f"{type(self).__name__} does not define pairs")
+        return self.edges(owner, n_pre, n_post, key, same).pairs()
 
     def check(self, owner: str, n_pre: int, n_post: int) -> None:
         """Raise now what could only fail later; the base accepts everything."""
@@ -69,13 +91,17 @@ class AllToAll(Rule):
 
     autapses: bool = True
 
-    def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
-        pre = np.repeat(np.arange(n_pre, dtype=np.int32), n_post)
-        post = np.tile(np.arange(n_post, dtype=np.int32), n_pre)
-        if same and not self.autapses:
-            keep = pre != post
-            return pre[keep], post[keep]
-        return pre, post
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
+        skip_self = same and not self.autapses
+        width = n_post - skip_self
+
+        def fill(lo, hi, post):
+            targets = np.arange(width, dtype=np.int32)
+            if skip_self:
+                targets = targets + (targets >= np.arange(lo, hi)[:, None])
+            post.reshape(hi - lo, width)[:] = targets
+
+        return Rows(np.full(n_pre, width), fill)
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int:
         return n_pre * n_post - (n_pre if same and not self.autapses else 0)
@@ -92,9 +118,8 @@ class OneToOne(Rule):
                 f"got {n_pre} and {n_post}; use FromArrays for other pairings"
             )
 
-    def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
-        index = np.arange(n_pre, dtype=np.int32)
-        return index, index.copy()
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
+        return _listed(np.ones(n_pre, np.int64), np.arange(n_pre, dtype=np.int32))
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int:
         return n_pre
@@ -116,14 +141,10 @@ class FixedProbability(Rule):
     def __post_init__(self) -> None:
         checks.number("FixedProbability", "p", self.p, low=0, high=1)
 
-    def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
         skip_self = same and not self.autapses
-        counts = np.zeros(n_pre, np.int64)
-        none = np.empty(0, np.int32)
-        draw.bernoulli_rows(key, float(self.p), n_post, skip_self, counts, none)
-        post = np.empty(int(counts.sum()), np.int32)
-        draw.bernoulli_rows(key, float(self.p), n_post, skip_self, counts, post)
-        return rows(counts), post
+        given = (key, float(self.p), n_post, skip_self)
+        return counted_rows(n_pre, lambda *rows: draw.bernoulli_rows(*given, *rows))
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int | None:
         return 0 if self.p == 0 else None
@@ -152,7 +173,7 @@ class FixedInDegree(Rule):
     def __post_init__(self) -> None:
         checks.integer("FixedInDegree", "k", self.k, low=0)
 
-    def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
         skip_self = same and not self.autapses
         available = n_pre - (1 if skip_self else 0)
         if (self.k > 0 and available <= 0) or (not self.multapses and self.k > available):
@@ -160,9 +181,14 @@ class FixedInDegree(Rule):
                 f"{owner}.rule FixedInDegree.k must be <= {available} sources, got {self.k}; "
                 "take a smaller k, or multapses=True"
             )
-        sources = np.empty((n_post, self.k), np.int32)
-        draw.partners(key, n_pre, skip_self, self.multapses, sources)
-        return transposed(sources, n_pre)
+        stamp = np.full(0 if self.multapses else n_pre, -1, np.int64)
+
+        def sources(lo, rows):
+            if lo == 0:
+                stamp[:] = -1
+            draw.partners(key, n_pre, skip_self, self.multapses, lo, stamp, rows)
+
+        return Fans(n_pre, n_post, self.k, sources)
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int:
         return n_post * self.k
@@ -211,9 +237,15 @@ class FromArrays(Rule):
                     f"{owner}.rule FromArrays.{name} must be in 0..{n - 1}, got {bad}"
                 )
 
-    def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
-        pre, post = self.pre[self.order], self.post[self.order]
-        return pre.astype(np.int32), post.astype(np.int32)
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
+        counts = np.zeros(n_pre, np.int64)
+        histogram(self.pre, counts)
+        starts = starts_of(counts)
+
+        def fill(lo, hi, post):
+            post[:] = self.post[self.order[starts[lo] : starts[hi]]]
+
+        return Rows(counts, fill)
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int:
         return self.pre.size
@@ -260,9 +292,8 @@ class FromMatrix(Rule):
                 f"{(n_pre, n_post)}, got {self.shape}"
             )
 
-    def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
-        counts = np.diff(self.matrix.indptr)
-        return rows(counts), self.matrix.indices.astype(np.int32)
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
+        return _listed(np.diff(self.matrix.indptr).astype(np.int64), self.matrix.indices)
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int:
         return self.weights.size

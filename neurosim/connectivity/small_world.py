@@ -8,18 +8,20 @@ from .. import checks
 from .._jit import kernel
 from ..errors import ParameterError
 from ..random import below, uniform
-from .rules import Pairs, Rule, rows
+from .edges import Edges, Rows
+from .rules import Rule
 
 
 @kernel
-def _small_world(key, n, half, p, post):
-    """Row ``i`` of ``post`` gets the neighbours of ``i``, some of them rewired."""
-    stamp = np.full(n, -1, np.int64)
-    for i in range(n):
+def _small_world(key, half, p, first, stamp, post):
+    """Neighbours, some of them rewired, of the sources from ``first`` on: a row for each."""
+    n = stamp.size
+    for row in range(post.shape[0]):
+        i = first + row
         for k in range(2 * half):
             j = (i - half + k if k < half else i + 1 + k - half) % n
             stamp[j] = i
-            post[i, k] = j
+            post[row, k] = j
         stamp[i] = i
         draws = 2 * half
         for k in range(2 * half):
@@ -30,9 +32,9 @@ def _small_world(key, n, half, p, post):
             while stamp[j] == i:
                 j = below(key, i, draws, n)
                 draws += 1
-            stamp[post[i, k]] = -1
+            stamp[post[row, k]] = -1
             stamp[j] = i
-            post[i, k] = j
+            post[row, k] = j
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +75,14 @@ class SmallWorld(Rule):
                 f"got {self.k}"
             )
 
-    def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
-        post = np.empty((n_pre, self.k), np.int32)
-        _small_world(key, n_pre, self.k // 2, float(self.p), post)
-        return rows(np.full(n_pre, self.k)), post.reshape(-1)
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
+        def fill(lo, hi, post):
+            if lo == 0:
+                stamp[:] = -1
+            _small_world(key, self.k // 2, float(self.p), lo, stamp, post.reshape(-1, self.k))
+
+        stamp = np.empty(n_pre, np.int64)
+        return Rows(np.full(n_pre, self.k), fill)
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int:
         return n_pre * self.k

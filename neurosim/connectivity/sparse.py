@@ -1,28 +1,23 @@
-"""How are explicit synapses stored and walked? Rows by source, sorted by delay.
+"""How are explicit synapses stored? Rows by source, sorted by delay.
 
 The row of a source is cut into segments of equal delay, so that the arrivals of one step
 are *pulled*: for each possible delay d, for each spike emitted d steps ago, one
 contiguous segment. All arrivals of a step go into one buffer as long as the targets, and
 they are summed in one canonical order (source population, emission step, spike, projection,
-edge id), whatever the windows, the cuts of a run, or the number of threads. Equal weights
-are stored once.
+edge id), whatever the windows, the cuts of a run, or the number of threads.
 
-One store serves all projections of a source population into one group of targets, so that
-a spike's segments are few and long; with threads there is a store per thread.
+Equal weights are stored once; different ones beside their targets, or packed with them into
+one word. One store serves all projections of a source population into one group of targets,
+so that a spike's segments are few and long; with threads there is a store per thread.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import INT32, INT64, UINT32, address, kernel, view
-
-# Columns of the integer table through which the engine's kernels see a store.
-PRE, OFFSETS, N_OFFSETS, TARGETS, WEIGHTS, N_WEIGHTS, NNZ, D_MIN, D_MAX = range(9)
-COLUMNS = 9
-
-# Columns of the table of spike histories: one row per part of the source population.
-IDS, CAPACITY, STARTS = range(3)
+from .._jit import address, kernel
+from .deliver import CONSTANT, EACH, PACKED
+from .packing import Packing
 
 
 class SparseStore(NamedTuple):
@@ -31,9 +26,11 @@ class SparseStore(NamedTuple):
     Attributes
     ----------
     offsets : int64 (n_pre * (d_max - d_min + 1) + 1,)   start of each (source, delay) segment
-    targets : uint32 (k,)    places in the buffer (unsigned: an index that needs no sign check)
-    weights : real (k,), or (1,) when all are equal
+    targets : uint32 (k,)    places in the buffer (unsigned: an index that needs no sign check),
+                             or cells of place and weight
+    weights : real (k,), or (1,): the weight of all, or the scale of the cells' weights
     d_min, d_max : int                                    delays in steps
+    packing : Packing or None                             what is in the cells
     """
 
     offsets: np.ndarray
@@ -41,109 +38,160 @@ class SparseStore(NamedTuple):
     weights: np.ndarray
     d_min: int
     d_max: int
+    packing: Packing | None = None
 
     @property
     def nbytes(self) -> int:
         """Memory of the arrays, in bytes."""
         return self.offsets.nbytes + self.targets.nbytes + self.weights.nbytes
 
+    @property
+    def kind(self) -> int:
+        """CONSTANT, EACH or PACKED."""
+        if self.packing is not None:
+            return PACKED
+        return CONSTANT if self.weights.size == 1 else EACH
+
     def row(self, pre: int) -> list[int]:
         """The store's row of the engine's table; ``pre`` is the source population."""
+        bits, base = (self.packing.bits, self.packing.base) if self.packing else (0, 0)
         return [
-            pre, address(self.offsets), self.offsets.size, address(self.targets),
-            address(self.weights), self.weights.size, self.targets.size, self.d_min, self.d_max,
+            self.kind, pre, address(self.offsets), self.offsets.size, address(self.targets),
+            self.targets.size, address(self.weights), self.weights.size, self.d_min, self.d_max,
+            bits, base, 0,
         ]  # fmt: skip
 
 
+_PIECE = 65_536  # numbers that are moved at a time
+
+
 class Links(NamedTuple):
-    """Synapses in the order of their edge ids: what a store is made of."""
+    """Some synapses on their way into stores; those of a source are in canonical order.
 
-    pre: np.ndarray  # int32
-    target: np.ndarray  # int32, places in the buffer
-    steps: np.ndarray  # int32, delays
-    weight: np.ndarray  # real
+    ``steps`` and ``part`` have one entry per synapse, or a single one for all.
+
+    Attributes
+    ----------
+    pre : int32 (k,)
+    steps : int32 (k,) or (1,)          delays
+    part : uint16 (k,) or (1,)          whose thread's target it is
+    """
+
+    pre: np.ndarray
+    steps: np.ndarray
+    part: np.ndarray
 
 
 @kernel
-def _count(pre, steps, d_min, span, offsets):
-    """Histogram of the (source, delay) segments, one place to the right."""
-    for k in range(pre.size):
-        offsets[pre[k] * span + steps[k] - d_min + 1] += 1
-
-
-@kernel
-def _fill(links, d_min, span, ends, targets, weights):
-    """Put each synapse behind the earlier ones of its segment (a stable counting sort)."""
+def _count(links, d_min, counts):
+    """Histogram of the (part, source, delay) segments."""
+    many, split = links.steps.size > 1, links.part.size > 1
     for k in range(links.pre.size):
-        segment = links.pre[k] * span + links.steps[k] - d_min
-        place = ends[segment]
-        ends[segment] = place + 1
-        targets[place] = links.target[k]
-        if weights.size > 1:
-            weights[place] = links.weight[k]
-
-
-def build_sparse(parts: list[Links], n_pre: int) -> SparseStore:
-    """Sort synapses of one source population, given in canonical order, into a store.
-
-    Parameters
-    ----------
-    parts : list of Links       projection by projection; none, or empty ones, are fine
-    n_pre : int                 size of the source population
-    """
-    parts = [p for p in parts if p.pre.size]
-    if not parts:  # a thread may own no target of this source
-        return SparseStore(np.zeros(n_pre + 1, np.int64), np.empty(0, np.uint32), np.zeros(1), 0, 0)
-    d_min = min(int(p.steps.min()) for p in parts)
-    d_max = max(int(p.steps.max()) for p in parts)
-    span = d_max - d_min + 1
-    offsets = np.zeros(n_pre * span + 1, np.int64)
-    for p in parts:
-        _count(p.pre, p.steps, d_min, span, offsets)
-    np.cumsum(offsets, out=offsets)
-    n = int(offsets[-1])
-    first = parts[0].weight[0]
-    equal = all(bool((p.weight == first).all()) for p in parts)
-    weights = np.full(1, first) if equal else np.empty(n, first.dtype)
-    targets = np.empty(n, np.uint32)
-    ends = offsets[:-1].copy()
-    for p in parts:
-        _fill(p, d_min, span, ends, targets, weights)
-    return SparseStore(offsets, targets, weights, d_min, d_max)
+        step = links.steps[k if many else 0] - d_min
+        counts[links.part[k if split else 0], links.pre[k], step] += 1
 
 
 @kernel
-def deliver_sparse(store, history, length, place, buffer):
-    """Add the arrivals of one step to ``buffer``.
+def _fill(links, cells, weights, d_min, span, begins, ends, stores):
+    """Put each synapse behind the earlier ones of its segment (a stable counting sort)."""
+    targets, weight_of = stores
+    many, split = links.steps.size > 1, links.part.size > 1
+    for k in range(links.pre.size):
+        part = links.part[k if split else 0]
+        segment = links.pre[k] * span + links.steps[k if many else 0] - d_min
+        place = begins[part] + ends[part, segment]
+        ends[part, segment] += 1
+        targets[place] = cells[k]
+        if weights.size:
+            weight_of[place] = weights[k]
+
+
+def _starts(counts: np.ndarray, out: np.ndarray) -> None:
+    """Sums of all segments before each one, and of all; in pieces, as counts are no row."""
+    n_pre, span = counts.shape
+    rows, total = max(1, _PIECE // span), 0
+    for lo in range(0, n_pre, rows):
+        part = counts[lo : lo + rows].reshape(-1)
+        sums = out[1 + lo * span : 1 + lo * span + part.size]
+        np.cumsum(part, out=sums)
+        sums += total
+        total = sums[-1]
+
+
+def _shift(array: np.ndarray) -> None:
+    """Move all numbers one place up, in place: ends of segments become the next ones' starts."""
+    for end in range(array.size, 1, -_PIECE):
+        first = max(1, end - _PIECE)
+        array[first:end] = array[first - 1 : end - 1].copy()
+    array[0] = 0
+
+
+class StoreBuilder:
+    """Counts synapses, then fills them into the stores of all parts: two passes, no copies.
 
     Parameters
     ----------
-    store : int64 (COLUMNS,)        the store's row of the table
-    history : int64 (parts, 3)      spikes of the source population, one row per part
-    length : int                    length of a history's ``starts``
-    place : int                     position of the current step in the history
-    buffer : real (n,)              input buffers of all populations, end to end
+    n_pre : int                 size of the source population
+    parts : int                 stores to make
+    d_min, d_max : int          delays to expect [steps]; others are taken, too
     """
-    d_min = store[D_MIN]
-    span = store[D_MAX] - d_min + 1
-    offsets = view(store[OFFSETS], store[N_OFFSETS], INT64)
-    targets = view(store[TARGETS], store[NNZ], UINT32)
-    weights = view(store[WEIGHTS], store[N_WEIGHTS], buffer)
-    constant = store[N_WEIGHTS] == 1
-    for delay in range(span - 1, -1, -1):
-        emitted = place - d_min - delay
-        for part in range(history.shape[0]):
-            starts = view(history[part, STARTS], length, INT64)
-            ids = view(history[part, IDS], history[part, CAPACITY], INT32)
-            for k in range(starts[emitted], starts[emitted + 1]):
-                first = offsets[ids[k] * span + delay]
-                last = offsets[ids[k] * span + delay + 1]
-                segment = targets[first:last]
-                if constant:
-                    weight = weights[0]
-                    for j in range(segment.size):
-                        buffer[segment[j]] += weight
-                else:
-                    weight_of = weights[first:last]
-                    for j in range(segment.size):
-                        buffer[segment[j]] += weight_of[j]
+
+    def __init__(self, n_pre: int, parts: int, d_min: int, d_max: int) -> None:
+        self.d_min = d_min
+        self._counts = np.zeros((parts, n_pre, d_max - d_min + 1), np.uint32)
+
+    def count(self, links: Links, least: int, greatest: int) -> None:
+        """First pass: count synapses, whose delays are within ``least`` and ``greatest``."""
+        self._widen(least, greatest)
+        _count(links, self.d_min, self._counts)
+
+    def _widen(self, least: int, greatest: int) -> None:
+        """Make room for other delays than those that were expected."""
+        parts, n_pre, span = self._counts.shape
+        d_min, end = min(least, self.d_min), max(greatest + 1, self.d_min + span)
+        if (d_min, end) != (self.d_min, self.d_min + span):
+            counts = np.zeros((parts, n_pre, end - d_min), np.uint32)
+            shift = self.d_min - d_min
+            counts[:, :, shift : shift + span] = self._counts
+            self.d_min, self._counts = d_min, counts
+
+    def allocate(self, weights: np.ndarray, packing: Packing | None, *, each: bool) -> None:
+        """Between the passes: lay out the stores.
+
+        ``weights`` is the weight of all, or the scale of the cells; with ``each`` only its
+        dtype counts.
+        """
+        used = np.flatnonzero(self._counts.any(axis=(0, 1)))
+        first, end = (int(used[0]), int(used[-1]) + 1) if used.size else (0, 1)
+        parts, n_pre, _ = self._counts.shape
+        self.d_min, self._span, self._packing = self.d_min + first, end - first, packing
+        self._offsets = np.zeros((parts, n_pre * self._span + 1), np.int64)
+        for counts, offsets in zip(self._counts, self._offsets, strict=True):
+            _starts(counts[:, first:end], offsets)
+        self._counts = np.empty((0, 0, 0), np.uint32)
+        self._begins = np.concatenate(([0], np.cumsum(self._offsets[:, -1])))
+        n = int(self._begins[-1])
+        self._targets = np.empty(n, np.uint32)
+        self._weights = np.empty(n, weights.dtype) if each else weights
+
+    def fill(self, links: Links, cells: np.ndarray, weights: np.ndarray) -> None:
+        """Second pass: the same synapses in the same order, with targets or cells (uint32).
+
+        ``weights`` has one entry per synapse, or none where the store needs none.
+        """
+        stores = (self._targets, self._weights)
+        given = (links, cells, weights, self.d_min, self._span)
+        _fill(*given, self._begins, self._offsets, stores)
+
+    def stores(self) -> list[SparseStore]:
+        """The filled stores, one for each part."""
+        made = []
+        d_max = self.d_min + self._span - 1
+        for part, offsets in enumerate(self._offsets):
+            _shift(offsets)
+            mine = slice(int(self._begins[part]), int(self._begins[part + 1]))
+            each = self._packing is None and self._weights.size > 1
+            weights = self._weights[mine] if each else self._weights
+            targets = self._targets[mine]
+            made.append(SparseStore(offsets, targets, weights, self.d_min, d_max, self._packing))
+        return made

@@ -9,7 +9,8 @@ import numpy as np
 from .. import checks
 from ..errors import ParameterError
 from . import nearby
-from .rules import Pairs, Rule, rows
+from .edges import Edges
+from .rules import Rule, counted_rows
 
 
 def _grid_positions(shape: tuple[int, ...], extent: np.ndarray) -> np.ndarray:
@@ -122,7 +123,7 @@ class DistanceDependent(Rule):
     def _law(self) -> nearby.Law:
         return nearby.law(self.profile, self.scale, self.p_max)
 
-    def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
         axes, law, period = self.pre_positions.shape[1], self._law(), np.zeros(3)
         if self.periodic:
             period[:axes] = self.extent
@@ -130,12 +131,8 @@ class DistanceDependent(Rule):
             np.pad(x, ((0, 0), (0, 3 - axes))) for x in (self.pre_positions, self.post_positions)
         )
         cells = nearby.cells_of(post_x, axes, period, law)
-        counts = np.zeros(n_pre, np.int64)
-        given = (key, law, (pre_x, post_x), cells, same and not self.autapses, counts)
-        nearby.nearby_rows(*given, np.empty(0, np.int32))
-        post = np.empty(int(counts.sum()), np.int32)
-        nearby.nearby_rows(*given, post)
-        return rows(counts), post
+        given = (key, law, (pre_x, post_x), cells, same and not self.autapses)
+        return counted_rows(n_pre, lambda *rows: nearby.nearby_rows(*given, *rows))
 
     def expected_size(self, n_pre: int, n_post: int, same: bool) -> float:
         """Mean number of synapses, from the pairs of up to 256 sources."""

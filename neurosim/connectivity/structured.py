@@ -11,7 +11,8 @@ from .._jit import kernel
 from ..errors import BuildError, ParameterError
 from ..random import uniform
 from . import draw
-from .rules import Pairs, Rule, rows, transposed
+from .edges import Edges, Fans, Rows
+from .rules import Rule, counted_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +41,15 @@ class NtoM(Rule):
                 "take another m, or pad the source population"
             )
 
-    def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
         skip_self = same and not self.autapses
         if skip_self and self.n == self.m:
             raise BuildError(
                 f"{owner}.rule NtoM.n must be <= {self.m - 1} with autapses=False, got {self.n}"
             )
-        sources = np.empty((n_post, n_pre // self.m * self.n), np.int32)
-        draw.kept_of_blocks(key, self.n, self.m, skip_self, sources)
-        return transposed(sources, n_pre)
+        given = (key, self.n, self.m, skip_self)
+        degree = n_pre // self.m * self.n
+        return Fans(n_pre, n_post, degree, lambda *rows: draw.kept_of_blocks(*given, *rows))
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int:
         return n_post * (n_pre // self.m) * self.n
@@ -106,17 +107,19 @@ class BlockButterfly(Rule):
         flips = np.array([0, *(2**s for s in stages if 2**s < blocks)])
         return np.sort(np.arange(blocks)[:, None] ^ flips, axis=1)
 
-    def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
         partners = self._partners(n_pre)
         width = n_post // partners.shape[0]
         targets = (partners[:, :, None] * width + np.arange(width)).astype(np.int32)
         targets = targets.reshape(partners.shape[0], -1)
-        post = np.repeat(targets, self.block, axis=0).reshape(-1)
-        pre = rows(np.full(n_pre, targets.shape[1]))
-        if same and not self.autapses:
-            keep = pre != post
-            return pre[keep], post[keep]
-        return pre, post
+        skip_self = same and not self.autapses
+
+        def fill(lo, hi, post):
+            rows = np.arange(lo, hi)
+            found = targets[rows // self.block]
+            post[:] = found[found != rows[:, None]] if skip_self else found.reshape(-1)
+
+        return Rows(np.full(n_pre, targets.shape[1] - skip_self), fill)
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int:
         blocks, partners = self._partners(n_pre).shape
@@ -124,33 +127,40 @@ class BlockButterfly(Rule):
 
 
 @kernel
-def _group_rows(key, p, starts_pre, starts_post, skip_self, counts, post):
-    """Targets of each source by geometric jumps within each group; see `bernoulli_rows`."""
+def _group_rows(key, p, starts, skip_self, first, counts, post):
+    """Targets by geometric jumps within each group, of sources from ``first`` on.
+
+    See `bernoulli_rows`; ``starts`` are the groups of the sources and of the targets.
+    """
+    starts_pre, starts_post = starts
     filling = post.size > 0
     position = 0
-    for g in range(p.shape[0]):
-        for i in range(starts_pre[g], starts_pre[g + 1]):
-            count = 0
-            k = 0
-            for h in range(p.shape[1]):
-                j = starts_post[h] - 1
-                end = starts_post[h + 1]
-                scale = 1.0 / math.log1p(-p[g, h]) if 0.0 < p[g, h] < 1.0 else 0.0
-                while p[g, h] > 0.0:
-                    gap = 0.0
-                    if p[g, h] < 1.0:
-                        gap = math.log1p(-uniform(key, i, k)) * scale
-                        k += 1
-                    if gap >= end - 1 - j:
-                        break
-                    j += 1 + np.int64(gap)
-                    if skip_self and j == i:
-                        continue
-                    if filling:
-                        post[position] = j
-                        position += 1
-                    count += 1
-            counts[i] = count
+    g = 0
+    for row in range(counts.size):
+        i = first + row
+        while i >= starts_pre[g + 1]:
+            g += 1
+        count = 0
+        k = 0
+        for h in range(p.shape[1]):
+            j = starts_post[h] - 1
+            end = starts_post[h + 1]
+            scale = 1.0 / math.log1p(-p[g, h]) if 0.0 < p[g, h] < 1.0 else 0.0
+            while p[g, h] > 0.0:
+                gap = 0.0
+                if p[g, h] < 1.0:
+                    gap = math.log1p(-uniform(key, i, k)) * scale
+                    k += 1
+                if gap >= end - 1 - j:
+                    break
+                j += 1 + np.int64(gap)
+                if skip_self and j == i:
+                    continue
+                if filling:
+                    post[position] = j
+                    position += 1
+                count += 1
+        counts[row] = count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,14 +207,10 @@ class GroupToGroup(Rule):
         """First neuron of each group, and ``n`` (int64, n_groups + 1)."""
         return np.arange(self.n_groups + 1) * n // self.n_groups
 
-    def pairs(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Pairs:
+    def edges(self, owner: str, n_pre: int, n_post: int, key: np.uint64, same: bool) -> Edges:
         skip_self = same and not self.autapses
-        counts = np.zeros(n_pre, np.int64)
-        given = (key, self.p, self.starts(n_pre), self.starts(n_post), skip_self, counts)
-        _group_rows(*given, np.empty(0, np.int32))
-        post = np.empty(int(counts.sum()), np.int32)
-        _group_rows(*given, post)
-        return rows(counts), post
+        given = (key, self.p, (self.starts(n_pre), self.starts(n_post)), skip_self)
+        return counted_rows(n_pre, lambda *rows: _group_rows(*given, *rows))
 
     def size(self, n_pre: int, n_post: int, same: bool) -> int | None:
         if not np.isin(self.p, (0.0, 1.0)).all():

@@ -6,6 +6,7 @@ from .result import Trace as Trace
 from .resuming import resume as resume
 from .simulator import Simulator as Simulator
 from .simulator import simulate as simulate
+from .spikechunks import stream_spikes as stream_spikes
 from .spikefile import read_spikes as read_spikes
 from .spikefile import write_spikes as write_spikes
 from .stop import RunView as RunView

@@ -1,19 +1,24 @@
 """How does a description become arrays? The only translator from Network to engine."""
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from .._jit import address
 from ..connectivity.distributions import Distribution
-from ..models.base import Neurons
+from ..models.base import NeuronModel, Neurons
+from ..models.stimuli import NoiseCurrent
 from ..network import Network, Population
 from ..random import key_of
 from . import clock
-from .codegen import block_kernel
+from .codegen import model_kernel
+from .current import affine_in_current
+from .kernelsource import used_members
 from .noise import BuiltStimuli
 from .precision import in_real
+from .sleeping import Sleep, Sleepers, sleep_of
 from .stores import BuiltStores, build_stores
 
 
@@ -25,13 +30,19 @@ class BuiltPopulation:
     ----------
     state : real (variables, n)
     initial : the state at time 0
+    rows : parameters with a value per neuron, by name, as the block kernel reads them
+    sleep : may the neurons sleep, and how?
+    sleepers : their sleep
     """
 
     population: Population
     real: str
+    sleep: Sleep | None = None
+    sleepers: Sleepers | None = field(default=None, init=False)
     counts: np.ndarray = field(init=False)
     state: np.ndarray = field(init=False)
     initial: np.ndarray = field(init=False)
+    rows: dict[str, np.ndarray] = field(default_factory=dict, init=False)
     _keep: list[Any] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -52,8 +63,13 @@ class BuiltPopulation:
         """Row of a state variable."""
         return list(self.population.neurons.model.state).index(name)
 
-    def row(self, seed: int, dt: float, inputs: np.ndarray) -> list[int]:
-        """Allocate, and return the population's row of the table; ``inputs`` begins its own."""
+    def row(
+        self, seed: int, dt: float, inputs: np.ndarray, first: int, driven: tuple[str, ...]
+    ) -> list[int]:
+        """Allocate, and return the population's row of the table; its inputs begin at ``first``.
+
+        The parameters ``driven`` are rows whatever was given, for noise currents to write to.
+        """
         n, counts = self.population.n, address(self.counts)
         neurons = self.population.neurons
         if not isinstance(neurons, Neurons):
@@ -61,23 +77,38 @@ class BuiltPopulation:
         model = neurons.model
         self.initial = self._initial_state(neurons, seed)
         self.state = self.initial.copy()
-        used = {a for m in model.members() for a in model.arguments(m)}
+        kernels = ("block",) if self.sleep is None else ("block", "doze")
+        members = {m for kernel in kernels for m in used_members(model, kernel)}
+        used = {a for m in members for a in model.arguments(m)}
         params = model.kernel_params(dict(neurons.params), dt)
+        params |= {k: np.broadcast_to(params[k], n) for k in driven}
         rows = tuple(k for k, v in params.items() if k in used and np.ndim(v))
         scalars = tuple(k for k, v in params.items() if k in used and not np.ndim(v))
-        handle, code = block_kernel(model, rows, scalars, self.real)
+        handle = self._kernel("block", model, rows, scalars)
         owner = f"Population {self.population.name!r}"
         cast = {k: in_real(owner, k, params[k], self.real) for k in (*rows, *scalars)}
         row_values = np.array([cast[k] for k in rows], self.real).reshape(len(rows), n)
+        self.rows = dict(zip(rows, row_values, strict=True))
         scalar_values = np.array([cast[k] for k in scalars], self.real)
         spiked = np.zeros(n, np.uint8)
-        arrays = (self.state, row_values, scalar_values, inputs, spiked)
+        arrays = [self.state, row_values, scalar_values, inputs[first:], spiked]
+        if self.sleep is not None:
+            kernel = partial(self._kernel, model=model, rows=rows, scalars=scalars)
+            self.sleepers = Sleepers(self.state, self.sleep, first, len(model.ports), kernel)
+            arrays += self.sleepers.arrays
         table = np.array([address(a) for a in arrays], np.int64)
-        self._keep += [code, table, *arrays]
+        if self.sleepers is not None:
+            self.sleepers.table = address(table)
+        self._keep += [table, *arrays]
         return [
             n, handle, address(table), address(spiked), counts, address(self.state),
             len(model.state),
         ]  # fmt: skip
+
+    def _kernel(self, kind: str, model: NeuronModel, rows: tuple, scalars: tuple) -> int:
+        handle, code = model_kernel(kind, model, rows, scalars, self.real)
+        self._keep.append(code)
+        return handle
 
     def _initial_state(self, neurons: Neurons, seed: int) -> np.ndarray:
         state = np.empty((len(neurons.initial), neurons.n), self.real)
@@ -101,10 +132,17 @@ class Built:
     inputs: np.ndarray
     synapses: BuiltStores
     stimuli: BuiltStimuli
+    sleep: str
+    packed: bool
+    learning: tuple[str, ...]
 
     def index(self, name: str) -> int:
         """Index of a population."""
         return list(self.network.populations).index(name)
+
+    def sleeping(self) -> dict[int, Sleepers]:
+        """The populations that may sleep, by index."""
+        return {k: p.sleepers for k, p in enumerate(self.populations) if p.sleepers is not None}
 
     @property
     def max_delay(self) -> int:
@@ -117,26 +155,46 @@ class Built:
         return sum(store.nbytes for store in self.synapses.stores)
 
 
-def build(network: Network, *, dt: float, real: str, parts: int, round_delays: bool) -> Built:
+def build(
+    network: Network, *, dt: float, real: str, parts: int, round_delays: bool = False,
+    sleep: str = "never", packed: bool = False, learning: tuple[str, ...] = (),
+) -> Built:  # fmt: skip
     """Translate a network.
+
+    Parameters
+    ----------
+    sleep : {"never", "always", "auto"}
+    packed : bool       weights as integers beside their targets
+    learning : tuple of names of projections that may change between runs
 
     Raises
     ------
     BuildError
         A delay between 0 and dt, a cycle of zero delays, a rule that cannot be met.
     """
-    populations = [BuiltPopulation(p, real) for p in network.populations.values()]
+    populations = [
+        BuiltPopulation(p, real, sleep_of(network, p, sleep, parts))
+        for p in network.populations.values()
+    ]
     sizes = [len(p.population.ports) * p.population.n for p in populations]
     starts = np.concatenate(([0], np.cumsum(sizes))).astype(int)
     inputs = np.zeros(starts[-1], real)
+    noisy = {s.population.name for s in network.stimuli.values() if type(s.kind) is NoiseCurrent}
+    driven = [
+        tuple(affine_in_current(p.population.neurons, dt)) if p.population.name in noisy else ()
+        for p in populations
+    ]
     rows = [
-        p.row(network.seed, dt, inputs[start:])
-        for p, start in zip(populations, starts[:-1], strict=True)
+        p.row(network.seed, dt, inputs, start, names)
+        for p, start, names in zip(populations, starts[:-1], driven, strict=True)
     ]
     synapses = build_stores(
         network, dt=dt, real=real, parts=parts, round_delays=round_delays,
-        input_start=starts[:-1].tolist(),
+        input_start=starts[:-1].tolist(), packed=packed, learning=learning,
     )  # fmt: skip
     table = np.array(rows, np.int64).reshape(len(rows), clock.POPULATION_COLUMNS)
-    stimuli = BuiltStimuli(network, dt, starts[:-1].tolist())
-    return Built(network, dt, real, parts, populations, table, inputs, synapses, stimuli)
+    stimuli = BuiltStimuli(network, dt, inputs, starts[:-1].tolist(), populations)
+    return Built(
+        network, dt, real, parts, populations, table, inputs, synapses, stimuli, sleep, packed,
+        learning,
+    )  # fmt: skip

@@ -3,9 +3,13 @@
 =============================  =============================================================
 ``/populations/<k>/state``     real (variables, n)
 ``/populations/<k>/counts``    int64 (n,), spikes so far
+``/populations/<k>/anchor``, ``listed``, ``sleep``    where neurons may sleep
 ``/populations/<k>/steps``     int64, steps of the spikes in flight (the longest delay back)
 ``/populations/<k>/ids``       int32, their neurons
-``/drives/<k>/...``            positions of the generators, inputs not yet consumed
+``/drives/<k>/...``            positions of generators and streams, inputs not yet consumed
+``/currents/<k>/...``          values of the noise currents
+``/synapses/<name>/weight``    real (synapses,), by edge id, of projections that learn
+``/synapses/<name>/steps``     int32, their delays; a name's "/" is "%2F", its "%" is "%25"
 ``/run``                       where a run under way is to end, and which files belong to it
 attributes                     step, dt, dtype, seed, version, and a fingerprint of the network
 =============================  =============================================================
@@ -23,20 +27,22 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import FormatError
+from ..errors import FormatError, SimulationError
 from ..files import write_whole
 from ..network import Network
 from .build import Built
 from .codegen import fingerprint as code_fingerprint
+from .inputs import restored_streams
 from .loop import ClockLoop
 
-_VERSION = 2
+_VERSION = 4
 
 
 def fingerprint(network: Network, built: Built) -> str:
     """Text that is equal for equal descriptions, grids and precisions."""
     digest = hashlib.sha256()
-    _feed(digest, (network.time, network.seed, built.dt, built.real))
+    configuration = (built.dt, built.real, built.sleep, built.packed, built.learning)
+    _feed(digest, (network.time, network.seed, *configuration))
     for population in network.populations.values():
         _feed(digest, (population.name, population.kind, population.shape))
         neurons = population.neurons
@@ -95,10 +101,13 @@ def save_state(
     ------
     ParameterError
         The folder does not exist or cannot be written.
+    SimulationError
+        Synapses were frozen: their values have no places in the schema any more.
     """
     import h5py
 
     built = loop.built
+    _check_open(built, "save")
 
     def fill(beside: Path) -> None:
         with h5py.File(beside, "w") as file:
@@ -109,12 +118,30 @@ def save_state(
             for k, population in enumerate(built.populations):
                 steps, ids = loop.in_flight(k)
                 arrays = {"state": population.state, "counts": population.counts}
+                if population.sleepers is not None:
+                    arrays |= population.sleepers.saved()
                 _write(file, f"populations/{k}", arrays | {"steps": steps, "ids": ids})
             for k, drive in loop.drives.items():
                 _write(file, f"drives/{k}", drive.state())
+            for k, values in built.stimuli.state().items():
+                _write(file, f"currents/{k}", {"values": values})
+            for name, synapses in built.synapses.learning.items():
+                _write(file, _group(name), synapses.saved())
             _write(file, "run", run or {})
 
     return write_whole(path, fill, owner="Simulator.save")
+
+
+def _check_open(built: Built, verb: str) -> None:
+    if built.synapses.frozen:
+        raise SimulationError(
+            f"Simulator.{verb}: learning synapses must not be frozen, as the file has their values "
+            "by edge id; save before freeze()"
+        )
+
+
+def _group(projection: str) -> str:
+    return "synapses/" + projection.replace("%", "%25").replace("/", "%2F")
 
 
 def _write(file: Any, name: str, values: Mapping[str, Any]) -> None:
@@ -126,15 +153,30 @@ def _write(file: Any, name: str, values: Mapping[str, Any]) -> None:
             group.attrs[key] = value
 
 
-def load_state(loop: ClockLoop, path: str | os.PathLike) -> dict[str, Any]:
+def load_state(
+    loop: ClockLoop,
+    path: str | os.PathLike,
+    inputs: Mapping[str, Any],
+    *,
+    only_read: bool = False,
+) -> dict[str, Any]:
     """Put a saved state into a simulation of the same network; return what ``run`` was saved.
+
+    ``inputs`` has the streams that the simulation was reading, from their beginning; a run
+    that is over, and ``only_read``, does without.
 
     Raises
     ------
     FormatError
         The file is no checkpoint, is damaged, or belongs to another network.
+    ParameterError
+        A stream that was being read is not given, or is another one.
+    SimulationError
+        Synapses were frozen.
     """
     import h5py
+
+    _check_open(loop.built, "load")
 
     path, built = Path(path), loop.built
     if not path.is_file():
@@ -145,8 +187,9 @@ def load_state(loop: ClockLoop, path: str | os.PathLike) -> dict[str, Any]:
                 raise FormatError(f"{path}: must be a neurosim checkpoint of version {_VERSION}")
             if file.attrs["fingerprint"] != fingerprint(built.network, built):
                 raise FormatError(
-                    f"{path}: must belong to this network, dt and dtype, but its fingerprint "
-                    "differs; build the network as it was when the state was saved"
+                    f"{path}: must belong to this network, dt, dtype, sleep, weights and "
+                    "learning, but its "
+                    "fingerprint differs; build the network as it was when the state was saved"
                 )
             step = int(file.attrs["step"])
             state = _read(file, loop, step)
@@ -155,17 +198,25 @@ def load_state(loop: ClockLoop, path: str | os.PathLike) -> dict[str, Any]:
         if isinstance(error, FormatError):
             raise
         raise FormatError(f"{path}: must be a neurosim checkpoint ({error})") from None
-    loop.restore(step, *state)
+    populations, drives, currents, values = state
+    if not (only_read and run.get("stop_reason")):
+        restored_streams("Simulator", loop, inputs, drives)
+    loop.restore(step, populations, drives)
+    built.stimuli.restore(step, currents)
+    for name, arrays in values.items():
+        built.synapses.learning[name].load(arrays)
     return run
 
 
-def _read(file: Any, loop: ClockLoop, step: int) -> tuple[list[dict], dict[int, dict]]:
+def _read(file: Any, loop: ClockLoop, step: int) -> tuple[list[dict], dict, dict, dict]:
     """All arrays, checked, before anything in the simulation is touched."""
     populations = []
     for k, built in enumerate(loop.built.populations):
-        names = ("state", "counts", "steps", "ids")
+        asleep = built.sleepers.saved() if built.sleepers is not None else {}
+        names = ("state", "counts", "steps", "ids", *asleep)
         arrays = {name: file[f"populations/{k}"][name][()] for name in names}
-        for name, own in (("state", built.state), ("counts", built.counts)):
+        fixed = {"state": built.state, "counts": built.counts} | asleep
+        for name, own in fixed.items():
             if arrays[name].shape != own.shape:
                 raise FormatError(f"{file.filename}: {name} of population {k} have a wrong shape")
         steps, ids = arrays["steps"], arrays["ids"]
@@ -180,7 +231,21 @@ def _read(file: Any, loop: ClockLoop, step: int) -> tuple[list[dict], dict[int, 
         k: {name: file[f"drives/{k}"][name][()] for name in drive.state()}
         for k, drive in loop.drives.items()
     }
-    return populations, drives
+    currents = {}
+    for k, own in loop.built.stimuli.state().items():
+        currents[k] = file[f"currents/{k}"]["values"][()]
+        if currents[k].shape != own.shape or not np.isfinite(currents[k]).all():
+            raise FormatError(f"{file.filename}: noise current {k} must be {own.size} numbers")
+    return populations, drives, currents, _read_synapses(file, loop.built)
+
+
+def _read_synapses(file: Any, built: Built) -> dict[str, dict]:
+    """Weights and delays of projections that learn."""
+    values = {}
+    for name, synapses in built.synapses.learning.items():
+        values[name] = {key: file[_group(name)][key][()] for key in ("weight", "steps")}
+        synapses.check(file.filename, values[name])
+    return values
 
 
 def _within(values: np.ndarray, low: int, end: int) -> bool:

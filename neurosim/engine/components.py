@@ -6,9 +6,9 @@ topological order, and a delay of zero is no difficulty.
 """
 
 import heapq
-from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..cycles import strong_components
 from ..errors import BuildError
 
 Edge = tuple[int, int, int]  # (source, target, smallest delay in steps)
@@ -27,52 +27,6 @@ class Component:
 
     members: list[int]
     window: int
-
-
-def _successors(n: int, edges: Iterable[Edge]) -> list[list[int]]:
-    lists: list[list[int]] = [[] for _ in range(n)]
-    for a, b in dict.fromkeys((a, b) for a, b, _ in edges):
-        lists[a].append(b)
-    return lists
-
-
-def _strong_components(successors: list[list[int]]) -> list[list[int]]:
-    """Tarjan's algorithm (1972), iterative; components come out sinks first."""
-    n = len(successors)
-    number, low = [-1] * n, [0] * n
-    stack: list[int] = []
-    on_stack = [False] * n
-    found: list[list[int]] = []
-    counter = 0
-    for root in range(n):
-        if number[root] >= 0:
-            continue
-        work = [(root, 0)]
-        while work:
-            node, k = work.pop()
-            if k == 0:
-                number[node] = low[node] = counter
-                counter += 1
-                stack.append(node)
-                on_stack[node] = True
-            if k < len(successors[node]):
-                work.append((node, k + 1))
-                child = successors[node][k]
-                if number[child] < 0:
-                    work.append((child, 0))
-                elif on_stack[child]:
-                    low[node] = min(low[node], number[child])
-                continue
-            if low[node] == number[node]:
-                members = []
-                while not members or members[-1] != node:
-                    members.append(stack.pop())
-                    on_stack[members[-1]] = False
-                found.append(sorted(members))
-            if work:
-                parent = work[-1][0]
-                low[parent] = min(low[parent], low[node])
-    return found
 
 
 def _zero_delay_order(members: list[int], edges: list[Edge], names: list[str]) -> list[int]:
@@ -122,7 +76,7 @@ def components(n: int, edges: list[Edge], names: list[str]) -> list[Component]:
         Zero delays form a cycle; the message names it.
     """
     result = []
-    strong = _strong_components(_successors(n, edges))
+    strong = strong_components(n, ((a, b) for a, b, _ in edges))
     owner = {m: k for k, members in enumerate(strong) for m in members}
     inside: list[list[Edge]] = [[] for _ in strong]
     for edge in edges:

@@ -1,46 +1,121 @@
 """When do sources spike? Source populations, chunk by chunk, into their histories."""
 
+import math
+from typing import Any
+
 import numpy as np
 
-from .._jit import kernel
+from .._jit import lean_kernel
 from ..connectivity.delays import step_of, to_steps
 from ..errors import BuildError
+from ..models.schedule import as_schedule
 from ..models.sources import PoissonSource, SpikeSource
 from ..network import Network, Population
 from ..random import exponential, key_of
+from .spikesort import by_step, sort_spikes
+from .stream import SpikeReader
 
 _LARGEST_RATE = 1e7  # Hz; each spike is drawn and kept
 
 
-@kernel
-def _poisson(key, mean, upcoming, drawn, dt, end, steps, ids):
-    """Spikes of Poisson processes on the steps before ``end``; returns how many.
+@lean_kernel
+def _level(edges, period, t):
+    """(piece of a schedule at time ``t``, start of its cycle)."""
+    cycle = math.floor((t - edges[0]) / period) * period if period > 0.0 else 0.0
+    low, high = 0, edges.size
+    while high - low > 1:
+        middle = (low + high) // 2
+        if edges[middle] <= t - cycle:
+            low = middle
+        else:
+            high = middle
+    return low, cycle
 
-    Called with empty ``steps`` it only counts and moves nothing on.
+
+@lean_kernel
+def _next_spike(t, wait, edges, means, period, per_cycle):
+    """When a process that spiked at ``t`` spikes next: its rate's integral grows by ``wait``.
+
+    Parameters
+    ----------
+    edges : float64 (k,)     when the pieces of the schedule begin
+    means : float64 (k,)     mean interval in each, inf where it is silent
+    period : float           of the schedule, 0 for none
+    per_cycle : float        mean number of spikes in a period
     """
-    filling = steps.size > 0
-    found = 0
+    if edges.size == 1:
+        return t + wait * means[0] if means[0] < math.inf else math.inf
+    if period > 0.0 and per_cycle == 0.0:
+        return math.inf
+    k, cycle = _level(edges, period, t)
+    while True:
+        mean = means[k]
+        lands = t + wait * mean if mean < math.inf else math.inf
+        alike = 0  # pieces of the same rate are one, so that equal rates give equal spikes
+        while True:
+            following = k + 1
+            if following < edges.size:
+                end = cycle + edges[following]
+            elif period > 0.0:
+                following = 0
+                end = cycle + period + edges[0]
+            else:
+                return lands
+            if lands < end or alike == edges.size:
+                return lands
+            k = following
+            cycle = cycle + period if k == 0 else cycle
+            alike += 1
+            if means[k] != mean:
+                break
+        wait = max(0.0, wait - (end - t) / mean)
+        t = end
+        if wait > per_cycle and period > 0.0:
+            whole = math.floor(wait / per_cycle)
+            wait = max(0.0, wait - whole * per_cycle)
+            t += whole * period
+            cycle += whole * period
+
+
+@lean_kernel
+def _first_spikes(key, start, edges, means, period, per_cycle, upcoming):
+    """The first spike of each process."""
     for i in range(upcoming.size):
+        c = i if means.shape[0] > 1 else 0
+        wait = exponential(key, i, 0)
+        upcoming[i] = _next_spike(start, wait, edges, means[c], period, per_cycle[c])
+
+
+@lean_kernel
+def _spikes(key, edges, means, period, per_cycle, upcoming, drawn, dt, end, begin, steps, ids):
+    """Spikes on the steps before ``end`` of the processes from ``begin`` on.
+
+    Returns (number of spikes, process at which the arrays were full, or n); to go on from
+    there, call again.
+    """
+    limit = end * dt + dt
+    found = 0
+    for i in range(begin, upcoming.size):
         t = upcoming[i]
-        k = drawn[i]
-        while t < end * dt + dt and step_of(t, dt) < end:
-            if filling:
-                steps[found] = step_of(t, dt)
-                ids[found] = i
+        if t >= limit:
+            continue
+        own = i if means.shape[0] > 1 else 0
+        mine, k = means[own], drawn[i]
+        while t < limit:
+            step = step_of(t, dt)
+            if step >= end:
+                break
+            if found == steps.size:
+                upcoming[i], drawn[i] = t, k
+                return found, i
+            steps[found] = step
+            ids[found] = i
             found += 1
-            t += mean[i] * exponential(key, i, k)
+            wait = exponential(key, i, k)
+            t = _next_spike(t, wait, edges, mine, period, per_cycle[own])
             k += 1
-        if filling:
-            upcoming[i] = t
-            drawn[i] = k
-    return found
-
-
-@kernel
-def _first(key, mean, upcoming, drawn):
-    for i in range(mean.size):
-        upcoming[i] = mean[i] * exponential(key, i, 0)
-        drawn[i] = 1
+        upcoming[i], drawn[i] = t, k
+    return found, upcoming.size
 
 
 class PoissonDrive:
@@ -49,76 +124,108 @@ class PoissonDrive:
     def __init__(self, population: Population, seed: int, time: str) -> None:
         source: PoissonSource = population.neurons
         self.key = key_of(seed, population.name, "poisson")
-        rate = np.broadcast_to(np.asarray(source.rate, np.float64), (population.n,))
-        if rate.max() > _LARGEST_RATE:
+        rate = as_schedule(source.rate)
+        if rate.values.max() > _LARGEST_RATE:
             raise BuildError(
                 f"Population {population.name!r}.rate must be at most {_LARGEST_RATE:g} Hz, got "
-                f"{rate.max():g}; use PoissonInput for many unseen sources"
+                f"{rate.values.max():g}; use PoissonInput for many unseen sources"
             )
         with np.errstate(divide="ignore"):
-            self.mean = 1000.0 / rate
+            means = 1000.0 / rate.values
         # Times round to the nearest step, so where steps are all there is, the process
         # begins half a step early: step 0 gets its full share.
         self.start = -0.5 if time == "steps" else 0.0
+        period = 0.0 if rate.period is None else rate.period
+        lengths = np.diff(rate.times, append=period)
+        self.rate = (
+            rate.times + self.start,
+            np.ascontiguousarray(means.reshape(len(means), -1).T),  # (n or 1, pieces)
+            period,
+            np.atleast_1d(lengths @ (rate.values / 1000.0)) if period else np.zeros(population.n),
+        )
+        self.n, self._room = population.n, 1024
         self.reset()
 
     def reset(self) -> None:
         """Back to time 0."""
-        self.drawn = np.zeros(self.mean.size, np.int64)
-        self.upcoming = np.zeros(self.mean.size)
-        _first(self.key, self.mean, self.upcoming, self.drawn)
-        self.upcoming += self.start
+        self.drawn = np.ones(self.n, np.int64)
+        self.upcoming = np.empty(self.n)
+        _first_spikes(self.key, self.start, *self.rate, self.upcoming)
 
     def state(self) -> dict[str, np.ndarray]:
         """What a saved simulation needs to go on."""
         return {"drawn": self.drawn, "upcoming": self.upcoming}
 
-    def restore(self, saved: dict[str, np.ndarray]) -> None:
+    def restore(self, saved: dict[str, Any]) -> None:
         """Take over a saved state."""
         self.drawn[:], self.upcoming[:] = saved["drawn"], saved["upcoming"]
 
     def spikes(self, begin: int, end: int, dt: float) -> tuple[np.ndarray, np.ndarray]:
         """(steps counted from ``begin``, ids) of the spikes that round to begin <= s < end."""
-        args = (self.key, self.mean, self.upcoming, self.drawn, dt, end)
-        n = _poisson(*args, np.empty(0, np.int64), np.empty(0, np.int32))
-        steps, ids = np.empty(n, np.int64), np.empty(n, np.int32)
-        if n:
-            _poisson(*args, steps, ids)
-        order = np.lexsort((ids, steps))
-        return steps[order] - begin, ids[order]
+        parts, reached = [], 0
+        while reached < self.n:
+            steps, ids = np.empty(self._room, np.int64), np.empty(self._room, np.int32)
+            args = (self.upcoming, self.drawn, dt, end, reached, steps, ids)
+            found, reached = _spikes(self.key, *self.rate, *args)
+            parts.append((steps[:found], ids[:found]))
+            self._room = max(self._room, 2 * found)
+        if len(parts) > 1:
+            steps, ids = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        else:
+            steps, ids = parts[0]
+        steps, ids = by_step(steps, ids, begin, end - begin)
+        return steps - begin, ids
 
 
 class ListDrive:
-    """Spikes given as arrays."""
+    """Spikes given as arrays, and those of a stream that is read as time goes on."""
 
     def __init__(self, population: Population, dt: float) -> None:
-        self.name, self.dt = population.name, dt
+        self.name, self.n, self.dt = population.name, population.n, dt
         source: SpikeSource = population.neurons
         self.own = (to_steps(source.times, dt), source.ids)
         self.reset()
 
     def reset(self) -> None:
         """Back to time 0, with the spikes of the description."""
-        self.steps, self.ids = self._sorted(*self.own)
+        self.steps, self.ids = sort_spikes(*self.own)
+        self.reader: SpikeReader | None = None
 
     def state(self) -> dict[str, np.ndarray]:
         """What a saved simulation needs to go on."""
-        return {"steps": self.steps, "ids": self.ids}
+        return {"steps": self.steps, "ids": self.ids} | SpikeReader.state(self.reader)
 
-    def restore(self, saved: dict[str, np.ndarray]) -> None:
-        """Take over a saved state."""
-        self.steps, self.ids = self._sorted(saved["steps"], saved["ids"])
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Take over a saved state; ``saved["reader"]`` is a stream that was skipped forward."""
+        ids = saved["ids"].astype(np.int32)
+        self.steps, self.ids = sort_spikes(saved["steps"].astype(np.int64), ids)
+        self.reader = saved.get("reader")
 
-    def add(self, times, ids, begin: int) -> None:
+    def add(self, times: np.ndarray, ids: np.ndarray, begin: int) -> None:
         """Add spikes (checked, sorted); their times count from step ``begin``."""
-        ahead = np.searchsorted(self.steps, begin)  # what is past need not be sorted again
-        steps = np.concatenate((self.steps[ahead:], to_steps(times, self.dt) + begin))
-        self.steps, self.ids = self._sorted(steps, np.concatenate((self.ids[ahead:], ids)))
+        self._merge([(to_steps(times, self.dt) + begin, ids)], begin)
 
-    @staticmethod
-    def _sorted(steps: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        order = np.lexsort((ids, steps))
-        return steps[order], ids[order].astype(np.int32)
+    def read(self, begin: int, end: int) -> None:
+        """Take from the stream what may lie before step ``end``; ``begin`` is the present.
+
+        Raises
+        ------
+        ParameterError
+            The stream runs backwards, or is no stream of spikes. Nothing is taken then.
+        """
+        if self.reader is None:
+            return
+        pieces = self.reader.take(end)
+        if pieces:
+            self._merge(pieces, begin)
+        if self.reader.ended:
+            self.reader = None
+
+    def _merge(self, pieces: list[tuple[np.ndarray, np.ndarray]], begin: int) -> None:
+        ahead = np.searchsorted(self.steps, begin)  # what is past is not needed again
+        pieces = [(self.steps[ahead:], self.ids[ahead:]), *pieces]
+        steps, ids = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+        self.steps, self.ids = sort_spikes(steps, ids.astype(np.int32, copy=False))
 
     def spikes(self, begin: int, end: int, dt: float) -> tuple[np.ndarray, np.ndarray]:
         """(steps counted from ``begin``, ids) of the spikes in begin <= s < end."""

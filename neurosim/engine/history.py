@@ -17,11 +17,12 @@ class History:
     starts : int64 (length + 1,)     spikes of step ``base + k`` are ids[starts[k]:starts[k+1]]
     """
 
-    __slots__ = ("ids", "starts")
+    __slots__ = ("_outgrown", "ids", "starts")
 
     def __init__(self, length: int, capacity: int) -> None:
         self.ids = np.zeros(max(1, capacity), np.int32)
         self.starts = np.zeros(length + 1, np.int64)
+        self._outgrown: list[np.ndarray] = []
 
     def clear(self) -> None:
         """Forget all spikes."""
@@ -32,6 +33,7 @@ class History:
         if capacity > self.ids.size:
             grown = np.zeros(max(capacity, 2 * self.ids.size), np.int32)
             grown[: self.ids.size] = self.ids
+            self._outgrown.append(self.ids)  # another thread may be reading in it
             self.ids = grown
 
     def write(self, place: int, steps: np.ndarray, ids: np.ndarray, n_steps: int) -> None:
@@ -50,6 +52,7 @@ class History:
 
     def roll(self, by: int, keep: int) -> None:
         """Move the window ``by`` steps on; the last ``keep`` steps of it stay."""
+        self._outgrown.clear()
         starts = self.starts[by : by + keep + 1].copy()
         first, last = int(starts[0]), int(starts[-1])
         self.ids[: last - first] = self.ids[first:last].copy()

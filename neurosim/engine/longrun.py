@@ -140,11 +140,16 @@ class Run:
         self.n_files = {"spikes": 0, "traces": 0}
 
     @contextmanager
-    def open(self, out: str | Path | None) -> Iterator[None]:
-        """Hold the folder of a new run, begun with a checkpoint of its first moment."""
+    def open(self, out: str | Path | None, begin: Callable[[], None]) -> Iterator[None]:
+        """Hold the folder of a new run, begun with a checkpoint of its first moment.
+
+        ``begin`` hands over the inputs, which are part of that moment.
+        """
         if out is not None:
             self.mark = fingerprint(self.sim.network, self.sim.built)
             self.folder = RunFolder.new(out, self._settings())
+        begin()
+        if self.folder is not None:
             if self.plan.checkpoint:
                 self._make_recorders()
                 self._save("")
@@ -165,7 +170,8 @@ class Run:
             "neurosim": _version(), "fingerprint": self.mark, "t_start": start,
             "duration": duration, "checkpoint_every": every or None, "dt": sim.dt,
             "dtype": sim.dtype, "seed": sim.network.seed, "threads": sim.threads,
-            "round_delays": sim.round_delays, "max_rate": sim.max_rate,
+            "round_delays": sim.round_delays, "max_rate": sim.max_rate, "sleep": sim.sleep,
+            "weights": sim.weights, "learning": list(sim.built.learning),
             "stop": described(self.stops.conditions),
         }  # fmt: skip
 
@@ -210,7 +216,7 @@ class Run:
 
     def _chunk(self) -> str | None:
         sim, plan, begin = self.sim, self.plan, self.sim.loop.step
-        end = min(begin + plan.chunk, plan.end)
+        end = min(begin + plan.chunk, plan.end, sim.loop.next_decision())
         found = dict(
             zip(sim.network.populations, self.advance(end, self.spikes, self.probes), strict=True)
         )
@@ -261,6 +267,10 @@ class Run:
             synaptic_events=synaptic_events(sim, counts), stop_reason=reason,
             wall_s=time.perf_counter() - wall, cpu_s=time.process_time() - cpu,
             build_s=sim.build_s, rounded_delays=sim.built.synapses.rounding,
+            rounded_weights=sim.built.synapses.packing,
+            sleep=sim.sleep, weights=sim.weights, threads_share=sim.loop.threads_share(),
+            asleep=[sim.built.populations[p].population.name
+                    for p, sleepers in sim.built.sleeping().items() if sleepers.asleep],
         )  # fmt: skip
 
 
@@ -271,6 +281,7 @@ def resume_run(
     *,
     stop: Condition | Sequence[Condition] | None,
     progress: Choice,
+    inputs: Mapping[str, Any],
 ) -> Result:
     """Load the last checkpoint of a folder into ``sim`` and go on to the planned end."""
     kept = RunFolder.open(folder)
@@ -281,7 +292,7 @@ def resume_run(
         stops = stop
         if stop is None:
             stops = from_description(str(kept.path), kept.settings["stop"])
-        saved = load_state(sim.loop, path)
+        saved = load_state(sim.loop, path, inputs, only_read=stop is None)
         run = Run(sim, Plan.from_saved(path, saved), stops, advance)
         ended = run.take_over(kept, saved)
         return run.go(progress, ended if stop is None else "")

@@ -1,25 +1,28 @@
 """How does a chunk of steps go? Sources, then components in order, in windows, by threads."""
 
-from concurrent.futures import ThreadPoolExecutor, wait
+import math
+import time
+from collections.abc import Callable
 
 import numpy as np
 
 from .._jit import address
+from . import sleeping
 from .build import Built
-from .clock import PROBE_COLUMNS, Span, Tables, run_steps
+from .clock import APART, PROBE_COLUMNS, Span, Tables, run_steps
 from .drive import Drive
 from .history import History
 from .stores import BuiltComponent
+from .threads import Crew, Pace, let_others_run
 
 CHUNK = 1000  # steps per chunk: progress, guards and files work at this grain
-_WORTH_A_THREAD = 100_000  # neuron-steps of a window below which threads do not pay
 
 
 class ClockLoop:
     """The moving parts of the clock engine: spike histories, threads, and the present step.
 
-    Each thread owns a part of the targets of every population. Inside a window no spike
-    can arrive that the window itself emitted, so the parts run alone and meet at its end.
+    Each thread owns a part of the targets of every population. A spike arrives no sooner than
+    the smallest delay of its component, so parts may be that many steps apart.
     """
 
     def __init__(self, built: Built, drives: dict[int, Drive]) -> None:
@@ -34,19 +37,34 @@ class ClockLoop:
             for p in built.populations
         ]
         self._history_table = np.zeros((len(self._histories), self.parts, 3), np.int64)
-        self._pool: ThreadPoolExecutor | None = None
+        self._crew, self._paces = Crew(self.parts), {}
+        self._progress = np.zeros(self.parts * APART, np.int64)
+        self._stores = built.synapses.tables
+        places = built.inputs.size if built.sleeping() else 0
+        self._marks = np.zeros(places, np.uint8)
+        self._touched = np.zeros((self.parts, places + 1), np.uint32)
+        self._sleepers = sleeping.table(built.network)
         self.reset()
 
     def reset(self) -> None:
         """Back to step 0 and the initial state."""
         self.step = 0
+        for synapses in self.built.synapses.learning.values():
+            synapses.restore()
         for p, parts in zip(self.built.populations, self._histories, strict=True):
             p.reset()
             for history in parts:
                 history.clear()
         for drive in self.drives.values():
             drive.reset()
+        for sleepers in self.built.sleeping().values():
+            sleepers.reset()
         self.built.inputs[:] = 0
+
+    def threads_share(self) -> float:
+        """Share of the steps, so far, that several threads computed at once."""
+        alone, together = (sum(p.steps[k] for p in self._paces.values()) for k in (0, 1))
+        return together / max(1, alone + together)
 
     def in_flight(self, p: int) -> tuple[np.ndarray, np.ndarray]:
         """(steps, ids) of the spikes of population ``p`` that may still arrive somewhere."""
@@ -61,6 +79,8 @@ class ClockLoop:
             built = self.built.populations[p]
             built.state[...] = saved["state"]
             built.counts[:] = saved["counts"]
+            if built.sleepers is not None:
+                built.sleepers.restore(saved)
             n = built.population.n
             ends = np.array([n * (k + 1) // self.parts for k in range(self.parts)])
             owner = np.searchsorted(ends, saved["ids"], side="right")
@@ -75,30 +95,54 @@ class ClockLoop:
 
     def compile(self) -> None:
         """Compile the kernels, or load them, on no steps at all: it belongs to the build."""
-        tables = self._tables(0, np.zeros((0, PROBE_COLUMNS), np.int64))
-        span = Span(0, self.parts, 0, self._length + 1, 0, 0, 0)
+        tables = self._tables(np.zeros((0, PROBE_COLUMNS), np.int64))
+        span = Span(0, self.parts, self.parts, 0, self._length + 1, 0, 0, 0, 0)
         nobody = np.empty(0, np.int64), np.empty((0, 3), np.int64)
-        run_steps(tables, span, *nobody, self.built.dt)
+        run_steps(tables, span, *nobody, self._progress, self.built.dt)
         for drive in self.drives.values():
             drive.spikes(0, 0, self.built.dt)
 
     def run_chunk(self, end: int, probes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
         """Compute up to step ``end``; return (steps, ids) of each population's spikes."""
         begin, keep = self.step, self.built.max_delay
+        self._decide_who_sleeps({int(p) for p in probes[:, 0]})
         probes = probes[np.argsort(probes[:, 0], kind="stable")]
         for p, drive in self.drives.items():
             self._write_source(p, drive, begin, end)
         self._note_addresses()
-        for component in self.built.synapses.components:
+        tables = self._tables(probes)
+        for k, component in enumerate(self.built.synapses.components):
             if component.members[0] not in self.drives:
-                self._run_component(component, begin, end, probes)
+                self._run_component(k, begin, end, tables)
         n_steps = end - begin
         spikes = [self._spikes(p, keep, begin, n_steps) for p in range(len(self._histories))]
         for parts in self._histories:
             for history in parts:
                 history.roll(end - begin, keep)
         self.step = end
+        self._count_arrivals(spikes)
         return spikes
+
+    def next_decision(self) -> float:
+        """The step up to which it is settled who sleeps: on an absolute grid, whatever the cuts."""
+        open_ = any(not sleepers.always for sleepers in self.built.sleeping().values())
+        return (self.step // sleeping.CHUNK + 1) * sleeping.CHUNK if open_ else math.inf
+
+    def _decide_who_sleeps(self, probed: set[int]) -> None:
+        for p, sleepers in self.built.sleeping().items():
+            if self.step % sleeping.CHUNK == 0 and self.step > 0:
+                sleepers.decide(self.step, self.built.dt)
+            self._sleepers[p] = sleepers.row(p in probed)
+
+    def _count_arrivals(self, spikes: list[tuple[np.ndarray, np.ndarray]]) -> None:
+        """Of the populations that are awake, but might sleep."""
+        index = {name: k for k, name in enumerate(self.built.network.populations)}
+        waiting = {p: s for p, s in self.built.sleeping().items() if not (s.asleep or s.always)}
+        for projection in self.built.network.projections.values() if waiting else ():
+            sleepers = waiting.get(index[projection.post.name])
+            if sleepers is not None:
+                degree = self.built.synapses.out_degree[projection.name]
+                sleepers.arrivals += int(degree[spikes[index[projection.pre.name]][1]].sum())
 
     def _write_source(self, p: int, drive: Drive, begin: int, end: int) -> None:
         """A source's spikes lie in the first part; the others hear of empty steps."""
@@ -108,72 +152,73 @@ class ClockLoop:
             history.write(self.built.max_delay, steps[mine], ids[mine], end - begin)
         self.built.populations[p].count(ids)
 
-    def _run_component(self, component: BuiltComponent, begin: int, end: int, probes) -> None:
-        if self.parts == 1:
-            self._run_part(0, component.groups, component, begin, end, probes)
-        elif component.window == 0:  # zero delays inside: group by group
-            for step in range(begin, end):
-                for k in range(len(component.groups)):
-                    for part in range(self.parts):
-                        one = component.groups[k : k + 1]
-                        self._run_part(part, one, component, step, step + 1, probes)
-        else:
-            window = component.window if component.window > 0 else end - begin
-            for start in range(begin, end, window):
-                self._run_parts(component, start, min(start + window, end), probes)
-
-    def _run_parts(self, component: BuiltComponent, start: int, stop: int, probes) -> None:
-        work = (stop - start) * sum(
-            self.built.populations[p].population.n for p in component.members
-        )
-        if work < _WORTH_A_THREAD:  # waking threads would cost more; the bits are the same
-            for part in range(self.parts):
-                self._run_part(part, component.groups, component, start, stop, probes)
+    def _run_component(self, k: int, begin: int, end: int, tables: Tables) -> None:
+        """Compute a component, on threads where they pay."""
+        component = self.built.synapses.components[k]
+        if self.parts == 1 or component.window == 0:  # zero delays: group by group
+            self._run_parts(component, begin, end, tables, (0, self.parts), 0)
             return
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.parts)
-        jobs = [
-            self._pool.submit(
-                self._run_part, part, component.groups, component, start, stop, probes
-            )
-            for part in range(self.parts)
-        ]
-        try:
-            for job in jobs:
-                job.result()
-        finally:  # on Ctrl-C or an error: nobody may still write when a reset clears
-            wait(jobs)
+        pace = self._paces.setdefault(k, Pace())
+        for first, last, together in pace.pieces(begin, end):
+            since = time.perf_counter()
+            if together:
+                self._run_together(component, first, last, tables)
+            else:
+                self._run_parts(component, first, last, tables, (0, self.parts), 0)
+            pace.note(together, last - first, time.perf_counter() - since)
 
-    def _run_part(
-        self,
-        part: int,
-        groups: np.ndarray,
-        component: BuiltComponent,
-        start: int,
-        stop: int,
-        probes: np.ndarray,
+    def _run_together(
+        self, component: BuiltComponent, begin: int, end: int, tables: Tables
     ) -> None:
-        """Compute steps of one part; let its histories grow whenever they are full."""
-        tables = self._tables(part, probes)
-        members = component.members
-        base = self.step - self.built.max_delay
-        while start < stop:
-            span = Span(part, self.parts, base, self._length + 1, self.step, start, stop)
-            start = int(run_steps(tables, span, members, groups, self.built.dt))
-            if start < stop:
-                for p in members:
-                    history = self._histories[p][part]
-                    share = self.built.populations[p].population.n // self.parts + 1
-                    filled = int(history.starts[: start - base + 2].max())
-                    history.reserve(filled + 16 * share)
-                    self._note_address(p, part)
+        self._progress[:] = begin
+        window = max(component.window, 0)  # none: parts do not hear of each other
 
-    def _tables(self, part: int, probes: np.ndarray) -> Tables:
+        def work(part: int, broken: Callable[[], bool]) -> None:
+            self._run_parts(component, begin, end, tables, (part, part + 1), window, broken)
+
+        self._crew.run(work)
+
+    def _run_parts(
+        self,
+        component: BuiltComponent,
+        begin: int,
+        end: int,
+        tables: Tables,
+        parts: tuple[int, int],
+        window: int,
+        broken: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Compute steps of some parts; let their histories grow whenever they are full."""
+        base, fixed = self.step - self.built.max_delay, (self.parts, self._length + 1)
+        while begin < end and not broken():
+            span = Span(*parts, fixed[0], base, fixed[1], self.step, begin, end, window)
+            begin = int(
+                run_steps(
+                    tables, span, component.members, component.groups, self._progress,
+                    self.built.dt,
+                )
+            )  # fmt: skip
+            if begin < end:
+                for p in component.members:
+                    for part in range(*parts):
+                        self._make_room(p, part, begin - base)
+                let_others_run()
+
+    def _make_room(self, p: int, part: int, place: int) -> None:
+        """Room in a history for all neurons of the part to fire sixteen times."""
+        history = self._histories[p][part]
+        share = self.built.populations[p].population.n // self.parts + 1
+        filled = int(history.starts[place])
+        if filled + share > history.ids.size:
+            history.reserve(filled + 16 * share)
+            self._note_address(p, part)
+
+    def _tables(self, probes: np.ndarray) -> Tables:
         built = self.built
         return Tables(
-            built.population_table, built.synapses.tables[part], built.synapses.incoming,
+            built.population_table, self._stores, built.synapses.incoming,
             self._history_table, probes, self._starts(probes), built.inputs,
-            built.stimuli.rows, built.stimuli.strengths,
+            built.stimuli.rows, self._sleepers, self._marks, self._touched,
         )  # fmt: skip
 
     def _starts(self, probes: np.ndarray) -> np.ndarray:

@@ -1,137 +1,183 @@
-"""How do Poisson inputs reach the buffers? By a table of counts, exact in the tails.
+"""What do the stimuli add at a step? Poisson arrivals to the buffers, currents to parameters.
 
-A 64-bit random word serves four neurons. Sixteen bits choose a cell of a table of
-counts; where a cell holds a boundary of the distribution, further bits decide, so
-that probabilities are exact to 2^-53 and not to 2^-16.
+Each kind of stimulus is a C function that the kernels call through the table of stimuli, so
+that it is compiled when a network first has one.
 """
 
-import math
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from .._jit import UINT8, address, kernel, view
+from .._jit import INT64, UINT8, address, call, callback, lean_kernel, view
 from ..errors import BuildError
-from ..models.stimuli import PoissonInput
-from ..network import Network
-from ..random import bits, key_of, uniform
+from ..models.schedule import as_schedule
+from ..models.stimuli import NoiseCurrent, PoissonInput
+from ..network import Network, Stimulus
+from ..random import key_of
+from .current import FLOAT64, PopulationCurrents, hold_currents
+from .poisson import (
+    LARGEST_MEAN,
+    SCRATCH_BYTES,
+    TABLE_SIZE,
+    add_by_rate,
+    add_by_table,
+    count_table,
+    undecided_table,
+)
+from .schedules import level_at, on_grid
 
-# Columns of the integer and of the real table of stimuli.
-TARGET, START, SIZE, KEY, TABLE, RATES = range(6)
-COLUMNS = 6
-WEIGHT, MEAN = range(2)
+# Columns of the table of stimuli: population, C function, and the table that it is given.
+TARGET, HANDLE, AT = range(3)
+COLUMNS = 3
+# Columns of the table of a Poisson input, and of its real numbers.
+N, INPUTS, KEY, LEVELS, EDGES, MEANS, DATA, SCRATCH, REALS = range(9)
+INPUT_COLUMNS = 9
+WEIGHT, PERIOD = range(2)
 
-_UNDECIDED = 255
-_CELLS = 65536
-_LARGEST_MEAN = 100.0
-_MASK, _SHIFT = np.uint64(_CELLS - 1), np.uint64(16)
-_FLOAT64 = np.empty(0)
-
-
-@kernel
-def _count(u, mean):
-    """The Poisson count at the quantile ``u``: the smallest k with P(count <= k) > u."""
-    p = math.exp(-mean)
-    total = p
-    k = 0
-    while u >= total and k < 400:
-        k += 1
-        p *= mean / k
-        total += p
-    return k
+MOST_TABLES = 256  # of 8 KiB; further rates of a schedule do without, and are slower
 
 
-def count_table(mean: float) -> np.ndarray:
-    """Counts by cell (uint8); 255 where the cell holds a boundary."""
-    edges = np.arange(_CELLS + 1) / _CELLS
-    counts = np.array([0] * (_CELLS + 1))
-    p = total = math.exp(-mean)
-    k = 0
-    while total < 1.0 - 2.0**-17 and k < 250:
-        counts[edges >= total] = k + 1
-        k += 1
-        p *= mean / k
-        total += p
-    table = counts[:-1].astype(np.uint8)
-    table[(counts[:-1] != counts[1:]) | (edges[1:] >= total)] = _UNDECIDED
-    return table
-
-
-@kernel
-def _add_by_table(key, step, lo, hi, table, mean, weight, inputs):
-    """Add the arrivals of one step; ``inputs`` belongs to the whole population."""
-    for block in range(lo // 4, (hi + 3) // 4):
-        word = bits(key, step, block)
-        for k in range(4):
-            i = 4 * block + k
-            cell = word & _MASK
-            word = word >> _SHIFT
-            if lo <= i < hi:
-                count = np.int64(table[cell])
-                if count == _UNDECIDED:
-                    inside = uniform(key, -1 - step, i)  # further bits for this neuron
-                    count = _count((np.float64(cell) + inside) / _CELLS, mean)
-                if count > 0:
-                    inputs[i] += weight * count
-
-
-@kernel
-def _add_by_rate(key, step, lo, hi, means, weight, inputs):
-    """The same with a mean of its own for each neuron."""
-    for i in range(lo, hi):
-        count = _count(uniform(key, step, i), means[i])
-        if count > 0:
-            inputs[i] += weight * count
-
-
-@kernel
-def add_noise(stimuli, strengths, p, step, lo, hi, inputs):
-    """Add all Poisson inputs of population ``p`` at one step, for neurons lo..hi."""
+@lean_kernel
+def add_noise(stimuli, p, step, lo, hi):
+    """Apply all stimuli of population ``p`` at one step, for neurons lo..hi."""
     for s in range(stimuli.shape[0]):
-        row = stimuli[s]
-        if row[TARGET] != p:
-            continue
-        mine = inputs[row[START] : row[START] + row[SIZE]]
+        if stimuli[s, TARGET] == p:
+            call(stimuli[s, HANDLE], (stimuli[s, AT], step, lo, hi))
+
+
+def _shared_rate(like: np.ndarray) -> Callable:
+    def apply(at, step, lo, hi):
+        row = view(at, INPUT_COLUMNS, INT64)
+        reals = view(row[REALS], 2, FLOAT64)
+        level = level_at(step, view(row[EDGES], row[LEVELS], FLOAT64), reals[PERIOD])
+        mean = view(row[MEANS], row[LEVELS], FLOAT64)[level]
+        table = view(view(row[DATA], row[LEVELS], INT64)[level], TABLE_SIZE, UINT8)
+        inputs = view(row[INPUTS], row[N], like)
         key = np.uint64(row[KEY])
-        weight = strengths[s, WEIGHT]
-        if row[RATES] == 0:
-            table = view(row[TABLE], _CELLS, UINT8)
-            _add_by_table(key, step, lo, hi, table, strengths[s, MEAN], weight, mine)
-        else:
-            means = view(row[RATES], row[SIZE], _FLOAT64)
-            _add_by_rate(key, step, lo, hi, means, weight, mine)
+        add_by_table(key, step, lo, hi, table, mean, reals[WEIGHT], row[SCRATCH], inputs)
+        return 0
+
+    return apply
+
+
+def _own_rates(like: np.ndarray) -> Callable:
+    def apply(at, step, lo, hi):
+        row = view(at, INPUT_COLUMNS, INT64)
+        n, reals = row[N], view(row[REALS], 2, FLOAT64)
+        level = level_at(step, view(row[EDGES], row[LEVELS], FLOAT64), reals[PERIOD])
+        means = view(row[MEANS], row[LEVELS] * n, FLOAT64)[level * n : (level + 1) * n]
+        none = view(row[DATA], row[LEVELS] * n, FLOAT64)[level * n : (level + 1) * n]
+        inputs = view(row[INPUTS], n, like)
+        key = np.uint64(row[KEY])
+        add_by_rate(key, step, lo, hi, means, none, reals[WEIGHT], row[SCRATCH], inputs)
+        return 0
+
+    return apply
+
+
+def _currents(like: np.ndarray) -> Callable:
+    def apply(at, step, lo, hi):
+        hold_currents(at, step, lo, hi, like)
+        return 0
+
+    return apply
+
+
+@lru_cache(maxsize=16)
+def _compiled(kind: Callable, real: str) -> tuple[int, Any]:
+    """Handle of a kind's C function, and the object that keeps it alive."""
+    return callback("int64(int64, int64, int64, int64)")(kind(np.empty(0, real)))
 
 
 class BuiltStimuli:
-    """Tables of all stimuli of a network."""
+    """Tables of all stimuli of a network.
 
-    def __init__(self, network: Network, dt: float, input_start: list[int]) -> None:
-        index = {name: k for k, name in enumerate(network.populations)}
-        rows, strengths, self._keep = [], [], []
-        for stimulus in network.stimuli.values():
-            population, kind = stimulus.population, stimulus.kind
-            p, n = index[population.name], population.n
-            means = _means(stimulus.name, kind, dt)
-            start = input_start[p] + stimulus.port * n
-            key = int(key_of(network.seed, stimulus.name, "poisson input").astype(np.int64))
-            if np.ndim(means):
-                self._keep.append(means)
-                rows.append([p, start, n, key, 0, address(means)])
-                strengths.append([kind.weight, 0.0])
-            else:
-                table = count_table(float(means))
-                self._keep.append(table)
-                rows.append([p, start, n, key, address(table), 0])
-                strengths.append([kind.weight, float(means)])
+    Attributes
+    ----------
+    rows : int64 (s, COLUMNS)
+    currents : list of PopulationCurrents
+    """
+
+    def __init__(
+        self, network: Network, dt: float, inputs: np.ndarray, starts: list[int], built: list[Any]
+    ) -> None:
+        self._keep: list[Any] = []
+        self._tables: dict[float, np.ndarray] = {}
+        self.currents: list[PopulationCurrents] = []
+        rows = []
+        for p, one in enumerate(built):
+            own = [s for s in network.stimuli.values() if s.population is one.population]
+            arriving = [s for s in own if isinstance(s.kind, PoissonInput)]
+            n = one.population.n
+            scratch = self._kept(np.empty(SCRATCH_BYTES // 8 * n if arriving else 0))
+            for stimulus in arriving:
+                mine = inputs[starts[p] + stimulus.port * n :]
+                kind, at = self._poisson(stimulus, network.seed, dt, mine, scratch)
+                rows.append([p, *self._function(kind, one.real), at])
+            if len(arriving) < len(own):
+                held = [s for s in own if isinstance(s.kind, NoiseCurrent)]
+                self.currents.append(PopulationCurrents(held, one, network.seed, dt))
+                at = address(self.currents[-1].header)
+                rows.append([p, *self._function(_currents, one.real), at])
         self.rows = np.array(rows, np.int64).reshape(-1, COLUMNS)
-        self.strengths = np.array(strengths, np.float64).reshape(-1, 2)
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Values of the noise currents, by number: what a saved simulation needs to go on."""
+        values = [x for currents in self.currents for x in currents.x.values()]
+        return {str(k): x for k, x in enumerate(values)}
+
+    def restore(self, step: int, saved: dict[str, np.ndarray]) -> None:
+        """Take over a saved state; ``step`` is the next to be computed."""
+        for name, x in self.state().items():
+            x[:] = saved[name]
+        for currents in self.currents:
+            currents.restore(step)
+
+    def _kept(self, array: np.ndarray) -> np.ndarray:
+        self._keep.append(np.ascontiguousarray(array))
+        return self._keep[-1]
+
+    def _function(self, kind: Callable, real: str) -> list[int]:
+        handle, code = _compiled(kind, real)
+        self._keep.append(code)
+        return [handle]
+
+    def _poisson(
+        self, stimulus: Stimulus, seed: int, dt: float, inputs: np.ndarray, scratch: np.ndarray
+    ) -> tuple[Callable, int]:
+        """The kind of C function, and the address of its table."""
+        kind: PoissonInput = stimulus.kind
+        rate = as_schedule(kind.rate)
+        means = self._kept(rate.values * dt / 1000.0)
+        _check_means(stimulus.name, means, dt)
+        if means.ndim == 1:
+            tables = [address(self._table(float(mean))) for mean in means]
+            function, data = _shared_rate, np.array(tables, np.int64)
+        else:
+            function, data = _own_rates, np.exp(-means)
+        edges, period = on_grid(rate, dt)
+        arrays = (self._kept(a) for a in (edges, means, data, scratch))
+        reals = self._kept(np.array([kind.weight, period]))
+        key = int(key_of(seed, stimulus.name, "poisson input").astype(np.int64))
+        row = [stimulus.population.n, address(inputs), key, len(edges)]
+        row += [*(address(a) for a in arrays), address(reals)]
+        return function, address(self._kept(np.array(row, np.int64)))
+
+    def _table(self, mean: float) -> np.ndarray:
+        """The table of a rate; beyond a bound on their number, one that decides nothing."""
+        if mean not in self._tables and len(self._tables) >= MOST_TABLES:
+            mean = -1.0
+        if mean not in self._tables:
+            self._tables[mean] = undecided_table() if mean < 0.0 else count_table(mean)
+        return self._tables[mean]
 
 
-def _means(name: str, kind: PoissonInput, dt: float) -> np.ndarray:
-    means = np.asarray(kind.rate, np.float64) * dt / 1000.0
+def _check_means(name: str, means: np.ndarray, dt: float) -> None:
     worst = float(means.max())
-    if worst > _LARGEST_MEAN:
+    if worst > LARGEST_MEAN:
         raise BuildError(
-            f"Stimulus {name!r}.rate must give at most {_LARGEST_MEAN:g} arrivals per step, got "
+            f"Stimulus {name!r}.rate must give at most {LARGEST_MEAN:g} arrivals per step, got "
             f"{worst:g} at dt = {dt:g}; take a smaller dt, or fewer, stronger arrivals"
         )
-    return means

@@ -7,6 +7,7 @@ import numpy as np
 from .. import checks
 from ..errors import BuildError, ParameterError
 from ..models.base import DTYPES, Neurons
+from ..models.stimuli import PoissonInput
 from ..network import Network
 
 _INT32_MAX = 2**31 - 1
@@ -56,7 +57,13 @@ def choose_dtype(network: Network, dtype: str | None) -> str:
             f"{network.time!r}; their step is part of the model"
         )
     for name, stimulus in network.stimuli.items():
-        in_real(f"Stimulus {name!r}", "weight", stimulus.kind.weight, chosen)
+        if isinstance(stimulus.kind, PoissonInput):
+            in_real(f"Stimulus {name!r}", "weight", stimulus.kind.weight, chosen)
+        elif chosen == "int32":
+            raise BuildError(
+                f"Stimulus {name!r} must be a PoissonInput for integer neurons (dtype 'int32'), "
+                f"got a {type(stimulus.kind).__name__}"
+            )
     return chosen
 
 

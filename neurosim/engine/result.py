@@ -72,6 +72,10 @@ class Result:
     stop_reason : str                                   why the run ended
     wall_s, cpu_s, build_s : float                      cost of the run and of the build [s]
     rounded_delays : list                               what rounding to the grid changed
+    rounded_weights : list                              what packing the weights changed
+    sleep, weights : bool or str                        as the simulator was told
+    threads_share : float                               share of steps on several threads at once
+    asleep : list of str                                populations that slept at the end
     """
 
     network: Network
@@ -90,6 +94,11 @@ class Result:
     cpu_s: float = 0.0
     build_s: float = 0.0
     rounded_delays: list[Any] = field(default_factory=list)
+    rounded_weights: list[Any] = field(default_factory=list)
+    sleep: bool | str = False
+    asleep: list[str] = field(default_factory=list)
+    weights: str = "exact"
+    threads_share: float = 0.0
 
     @property
     def duration(self) -> float:
@@ -141,6 +150,11 @@ class Result:
         ]
         return pandas.concat(frames, ignore_index=True) if frames else pandas.DataFrame()
 
+    def _threads_said(self) -> str:
+        if self.threads == 1:
+            return ""
+        return f"s (together on {100 * self.threads_share:.0f} % of the steps)"
+
     def __repr__(self) -> str:
         continuous = self.time == "continuous"
         unit, rate_unit = ("ms", "Hz") if continuous else ("steps", "per step")
@@ -150,7 +164,7 @@ class Result:
             f"Result: {self.duration:g} {unit} (dt = {self.dt:g}), {total:,} spikes, "
             f"{events:,} synaptic events",
             f"  engine {self.engine}, {self.dtype}, {self.threads} thread"
-            f"{'s' * (self.threads != 1)}; build {self.build_s:.2f} s, run {self.wall_s:.2f} s"
+            f"{self._threads_said()}; build {self.build_s:.2f} s, run {self.wall_s:.2f} s"
             + (
                 f", {1000 * self.wall_s / self.duration:.2f} x real time"
                 if continuous and self.duration > 0

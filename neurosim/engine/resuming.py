@@ -1,6 +1,6 @@
 """How is a long run continued whose process was killed? From the checkpoint in its folder."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ def resume(
     stop: Condition | Sequence[Condition] | None = None,
     threads: int | None = None,
     progress: bool | str | Callable[[float, float], Any] = "auto",
+    inputs: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Result:
     """Go on with a run of ``simulate(..., out=folder, checkpoint_every=...)`` to its planned end.
@@ -36,6 +37,9 @@ def resume(
         condition had stopped goes on.
     threads : int, optional
         Default: as before; the results do not depend on it.
+    inputs : mapping, optional
+        The streams that the run was reading, by source and from their beginning: they are
+        skipped forward. Spikes given as (times, ids) are in the checkpoint.
     **options
         Options of :class:`Simulator` that run.json does not hold, such as ``max_memory``.
 
@@ -44,7 +48,7 @@ def resume(
     FormatError
         The folder is not of a run with checkpoints, is damaged, or belongs to another network.
     ParameterError
-        A process is still at work in the folder.
+        A process is still at work in the folder; a stream is not given, or is another one.
 
     Examples
     --------
@@ -68,6 +72,7 @@ def resume(
             f"{folder}: must belong to this network, but its seed is {settings['seed']}; "
             f"build the network with it, got seed {network.seed}"
         )
-    kept = {name: settings[name] for name in ("dt", "dtype", "round_delays", "max_rate")}
+    names = ("dt", "dtype", "round_delays", "max_rate", "sleep", "weights", "learning")
+    kept = {name: settings[name] for name in names}
     simulator = Simulator(network, threads=threads, **(kept | options))
-    return simulator.resume(folder, stop=stop, progress=progress)
+    return simulator.resume(folder, stop=stop, progress=progress, inputs=inputs)

@@ -33,6 +33,7 @@ _KEYS: dict[str, tuple[type, ...]] = {
     "neurosim": (str,), "fingerprint": (str,), "t_start": (int, float), "duration": (int, float),
     "dt": (int, float), "dtype": (str,), "seed": (int,), "threads": (int,),
     "round_delays": (bool,), "max_rate": (int, float, type(None)), "stop": (list,),
+    "sleep": (bool, str), "weights": (str,), "learning": (list,),
     "checkpoint_every": (int, float, type(None)),
 }  # fmt: skip
 

@@ -12,11 +12,13 @@ from .. import checks
 from ..connectivity.delays import to_steps, to_times
 from ..errors import ParameterError, SimulationError
 from ..estimate import available_memory, check_memory, estimate_memory
-from ..models.sources import spike_arrays
 from ..network import Network
 from .build import Built, BuiltPopulation, build
+from .changing import LearningSynapses
 from .checkpoint import load_state, save_state
-from .drive import ListDrive, drives
+from .drive import drives
+from .inputs import prepare_inputs, read_streams
+from .learning import learning_names
 from .longrun import Plan, Run, resume_run
 from .loop import CHUNK, ClockLoop
 from .precision import choose_dtype
@@ -25,6 +27,10 @@ from .result import Result
 from .stop import Condition
 
 Found = list[tuple[np.ndarray, np.ndarray]]  # (steps, ids) of each population
+
+
+_BUILD_OPTIONS = ("round_delays", "max_rate", "sleep", "weights", "learning", "max_memory")
+_SLEEP = {True: "always", False: "never", "auto": "auto"}
 
 
 class Simulator:
@@ -49,7 +55,18 @@ class Simulator:
     max_rate : float, optional
         Stop with an error when a population's mean rate in a chunk exceeds this [Hz], or
         [spikes per step].
-
+    sleep : bool or "auto"
+        Let neurons sleep that cannot fire without input (models with ``leap`` and ``quiet``,
+        populations without stimuli): work then grows with arrivals. True: always. "auto":
+        populations of 1000 neurons or more, while fewer than 2 % of them get an arrival in
+        a step (decided every 1000 steps from the spikes alone). A sleeper's state is the
+        exact solution between arrivals, rounded otherwise than by single steps.
+    weights : {"exact", "packed"}
+        "packed" keeps target and weight of a synapse in 32 bits: half the memory at about the
+        same speed, weights rounded to multiples of a power of two (`Result.rounded_weights`).
+    learning : list of str
+        Names of projections whose weights and delays may change between runs
+        (:meth:`synapses`). They are kept exactly, in a larger and slower store.
     max_memory : float, optional
         Refuse to build when the estimate (`ns.estimate_memory`) exceeds this [bytes];
         default what the machine has free.
@@ -79,6 +96,9 @@ class Simulator:
         threads: int = 1,
         round_delays: bool = False,
         max_rate: float | None = None,
+        sleep: bool | str = "auto",
+        weights: str = "exact",
+        learning: Sequence[str] = (),
         max_memory: float | None = None,
     ) -> None:
         owner = "Simulator"
@@ -90,15 +110,22 @@ class Simulator:
         self.max_rate = (
             None if max_rate is None else checks.number(owner, "max_rate", max_rate, above=0)
         )
+        checks.choice(owner, "sleep", sleep, (True, False, "auto"))
+        checks.choice(owner, "weights", weights, ("exact", "packed"))
+        self.sleep, self.weights, self.round_delays = sleep, weights, round_delays
         network = network.copy()  # what is added to it later does not reach this one
         self.network, self.dt, self.dtype = network, dt, dtype
-        self.round_delays = round_delays
-        estimate = estimate_memory(network, dt=dt, dtype=dtype, threads=self.threads)
+        learn = learning_names(network, learning)
+        estimate = estimate_memory(
+            network, dt=dt, dtype=dtype, threads=self.threads, packed=weights == "packed",
+            learning=learn,
+        )  # fmt: skip
         check_memory(estimate, available_memory() if max_memory is None else max_memory)
         begin = time.perf_counter()
         self.built: Built = build(
-            network, dt=dt, real=dtype, parts=self.threads, round_delays=round_delays
-        )
+            network, dt=dt, real=dtype, parts=self.threads, round_delays=round_delays,
+            sleep=_SLEEP[sleep], packed=weights == "packed", learning=learn,
+        )  # fmt: skip
         self.loop = ClockLoop(self.built, drives(network, dt))
         self.loop.compile()
         self.build_s = time.perf_counter() - begin
@@ -110,9 +137,46 @@ class Simulator:
         return float(to_times(self.loop.step, self.dt))
 
     def reset(self) -> None:
-        """Back to time 0 and the initial state; added inputs are forgotten."""
+        """Back to time 0, the initial state and, unless frozen, the network's weights and delays.
+
+        Added inputs are forgotten.
+        """
         self.loop.reset()
         self._whole = True
+
+    def synapses(self, projection: str) -> LearningSynapses:
+        """The synapses of a projection that learns, to be read and changed between runs.
+
+        Changes hold from the present time on, for spikes in flight, too: a spike emitted at s
+        arrives at t if s + delay = t by the delays of that moment.
+
+        Raises
+        ------
+        ParameterError
+            The projection was not named in ``learning``, or is frozen.
+
+        Examples
+        --------
+        >>> import neurosim as ns
+        >>> net = ns.Network()
+        >>> inp = net.add(ns.SpikeSource(1, times=[1.0, 11.0], ids=[0, 0]), "inp")
+        >>> out = net.add(ns.LIF(1, tau_m=10.0), "out")
+        >>> _ = net.connect(inp, out, weight=2.0, delay=3.0, name="p")
+        >>> sim = ns.Simulator(net, learning=["p"])
+        >>> first = sim.run(10.0)
+        >>> sim.synapses("p").set_delays(1.5)
+        >>> first.spikes["out"].times.tolist(), sim.run(10.0).spikes["out"].times.tolist()
+        ([4.0], [12.5])
+        """
+        return self.built.synapses.learner(projection)
+
+    def freeze(self) -> None:
+        """End learning: synapses get fast stores with their present weights and delays.
+
+        They can be neither read nor changed any more, ``reset()`` keeps them, and the state
+        cannot be saved. Runs go on bit for bit.
+        """
+        self.built.synapses.freeze()
 
     def save(self, path: str | Path) -> Path:
         """Write the state to an HDF5 file, from which :meth:`load` goes on bit for bit.
@@ -123,13 +187,18 @@ class Simulator:
         self._check_whole()
         return save_state(self.loop, path)
 
-    def load(self, path: str | Path) -> None:
+    def load(self, path: str | Path, *, inputs: Mapping[str, Any] | None = None) -> None:
         """Go on from a state saved by a simulation of the same network, dt and dtype.
+
+        ``inputs`` gives again, from their beginning, the streams that were being read; they
+        are skipped forward. Spikes given as (times, ids) are in the file.
 
         Raises
         ------
         FormatError
             The file is no checkpoint, is damaged, or belongs to another network.
+        ParameterError
+            A stream is not given, or is another one.
 
         Examples
         --------
@@ -144,7 +213,7 @@ class Simulator:
         >>> bool((a.times == b.times).all() and (a.ids == b.ids).all())
         True
         """
-        load_state(self.loop, path)
+        load_state(self.loop, path, inputs or {})
         self._whole = True
 
     def _check_whole(self) -> None:
@@ -160,7 +229,7 @@ class Simulator:
         *,
         record: Mapping[str, Any] | None = None,
         interval: float | None = None,
-        inputs: Mapping[str, tuple] | None = None,
+        inputs: Mapping[str, Any] | None = None,
         progress: bool | str | Callable[[float, float], Any] = "auto",
         out: str | Path | None = None,
         stop: Condition | Sequence[Condition] | None = None,
@@ -181,8 +250,10 @@ class Simulator:
         interval : float, optional
             Time between two samples of state variables; default dt.
         inputs : mapping, optional
-            ``{source name: (times, ids)}``, further spikes of a SpikeSource; times count
-            from the present time.
+            ``{source name: (times, ids)}``, further spikes of a SpikeSource, or
+            ``{source name: stream}``, an iterator over such pairs in order of time, which is
+            read as the run goes on, and goes on in the next; times count from the present
+            time.
         progress : "auto", bool or callable
             A bar on runs longer than a second ("auto": only on a terminal), or a function
             of (done, duration).
@@ -208,8 +279,7 @@ class Simulator:
             checkpoint_every=checkpoint_every, out=out,
         )  # fmt: skip
         run = Run(self, plan, stop, self._run_chunk)
-        with run.open(out):
-            self._add_inputs(inputs or {})
+        with run.open(out, prepare_inputs("Simulator.run", self.loop, inputs or {})):
             return run.go(progress)
 
     def resume(
@@ -218,9 +288,11 @@ class Simulator:
         *,
         stop: Condition | Sequence[Condition] | None = None,
         progress: bool | str | Callable[[float, float], Any] = "auto",
+        inputs: Mapping[str, Any] | None = None,
     ) -> Result:
         """Go on with a long run whose process was killed; see `neurosim.resume`."""
-        result = resume_run(self, folder, self._run_chunk, stop=stop, progress=progress)
+        options = {"stop": stop, "progress": progress, "inputs": inputs or {}}
+        result = resume_run(self, folder, self._run_chunk, **options)
         self._whole = True
         return result
 
@@ -235,28 +307,9 @@ class Simulator:
         to_steps(duration, self.dt)
         return max(0, math.ceil(duration / self.dt - 1e-6))
 
-    def _add_inputs(self, inputs: Mapping[str, tuple]) -> None:
-        index = {name: k for k, name in enumerate(self.network.populations)}
-        drives = self.loop.drives
-        for name in inputs:
-            if not isinstance(drives.get(index.get(name, -1)), ListDrive):
-                sources = [d.name for d in drives.values() if isinstance(d, ListDrive)]
-                raise ParameterError(
-                    f"Simulator.run: inputs must name a SpikeSource, one of {sources}, got {name!r}"
-                )
-        checked = {}
-        for name, pair in inputs.items():
-            if not isinstance(pair, (tuple, list)) or len(pair) != 2:
-                raise ParameterError(
-                    f"Simulator.run: inputs[{name!r}] must be a pair (times, ids), got {pair!r}"
-                )
-            n = self.network.populations[name].n
-            checked[name] = spike_arrays(f"inputs[{name!r}]", *pair, n)
-        for name, (times, ids) in checked.items():  # all of them, or none
-            drives[index[name]].add(times, ids, self.loop.step)
-
     def _run_chunk(self, end: int, spikes: SpikeRecorder, probes: TraceRecorder) -> Found:
         begin = self.loop.step
+        read_streams(self.loop, end)  # an error of a stream leaves the state whole
         self._whole = False  # until the chunk is done: an error or Ctrl-C may strike inside
         found = self.loop.run_chunk(end, probes.table(begin, end))
         for built, (steps, ids) in zip(self.built.populations, found, strict=True):
@@ -274,8 +327,9 @@ class Simulator:
             "ms" if self.network.time == "continuous" else "steps",
         )
         where = f"before t = {to_times(end, self.dt):g} {unit}"
-        bad = np.argwhere(~np.isfinite(built.state))
-        if bad.size:
+        finite = np.isfinite(built.state)
+        if not finite.all():
+            bad = np.argwhere(~finite)
             variable = list(built.population.neurons.model.state)[bad[0, 0]]
             raise SimulationError(
                 f"Population {name!r}.{variable} must be finite, got "
@@ -316,10 +370,10 @@ def simulate(
 ) -> Result:
     """Build a network and run it once, from time 0.
 
-    ``engine`` is "auto" or "clock" (the one engine so far). Options of
-    :class:`Simulator` (``round_delays``, ``max_rate``) and of `Simulator.run`
-    (``interval``, ``inputs``, ``progress``, ``out``, ``stop``, ``chunk``,
-    ``checkpoint_every``) may follow.
+    ``engine`` is "auto" or "clock" (the one engine so far). Options of :class:`Simulator`
+    (``round_delays``, ``max_rate``, ``sleep``, ``weights``, ``learning``, ``max_memory``)
+    and of `Simulator.run` (``interval``, ``inputs``, ``progress``, ``out``, ``stop``,
+    ``chunk``, ``checkpoint_every``) may follow.
 
     Examples
     --------
@@ -333,17 +387,13 @@ def simulate(
     Trace(10000 times x 1 neurons, 'mV')
     """
     checks.choice("simulate", "engine", engine, ("auto", "clock"))
-    build_options = {
-        k: options.pop(k) for k in ("round_delays", "max_rate", "max_memory") if k in options
-    }
-    known = (
-        "interval", "inputs", "progress", "out", "stop", "chunk", "checkpoint_every",
-    )  # fmt: skip
+    build_options = {k: options.pop(k) for k in _BUILD_OPTIONS if k in options}
+    known = ("interval", "inputs", "progress", "out", "stop", "chunk", "checkpoint_every")
     for name in options:
         if name not in known:
             raise ParameterError(
                 f"simulate: no option {name!r}; there are {', '.join(known)}, "
-                "dt, record, engine, dtype, threads, round_delays, max_rate, max_memory"
+                f"dt, record, engine, dtype, threads, {', '.join(_BUILD_OPTIONS)}"
             )
     simulator = Simulator(network, dt=dt, dtype=dtype, threads=threads, **build_options)
     return simulator.run(duration, record=record, **options)

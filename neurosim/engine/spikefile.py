@@ -83,14 +83,23 @@ def read_spikes(path: str | os.PathLike) -> dict[str, Spikes]:
         The file is not HDF5, damaged, or not in the SONATA spike layout.
     """
     path = Path(path)
-    chunks = [_read_file(file) for file in _files(path)] if path.is_dir() else [_read_file(path)]
+    chunks = [_read_file(file) for file in spike_files(path)]
     return {name: _joined([c[name] for c in chunks if name in c]) for name in chunks[0]}
 
 
-def _files(folder: Path) -> list[Path]:
-    files = sorted(folder.glob("spikes-*.h5"))
+def spike_files(path: Path) -> list[Path]:
+    """The files of a folder in order of time, or the one file that it is.
+
+    Raises
+    ------
+    FormatError
+        The folder has none.
+    """
+    if not path.is_dir():
+        return [path]
+    files = sorted(path.glob("spikes-*.h5"))
     if not files:
-        raise FormatError(f"{folder}: folder must hold files spikes-000000.h5 ..., found none")
+        raise FormatError(f"{path}: folder must hold files spikes-000000.h5 ..., found none")
     return files
 
 
@@ -146,7 +155,7 @@ class SpikeFolder(Mapping):
         """The spikes of a population file by file, for recordings larger than memory."""
         if name not in self.names:
             raise KeyError(name)
-        for file in _files(self.folder):
+        for file in spike_files(self.folder):
             yield _read_file(file, only=name)[name]
 
     def __iter__(self) -> Iterator[str]:

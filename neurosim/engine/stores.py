@@ -2,31 +2,24 @@
 
 Populations whose arrivals are collected together form a *group*: a strongly connected
 component, or a single population where a zero delay inside forces an order. One
-store serves all projections from one source population into one group. Projections are
-expanded, sorted into their store, and forgotten, one store at a time.
+store serves all projections from one source population into one group.
 """
 
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..connectivity import sparse
-from ..connectivity.delays import delay_steps, to_steps, to_times
+from ..connectivity.delays import to_steps
+from ..connectivity.deliver import COLUMNS
 from ..connectivity.distributions import Distribution
-from ..errors import BuildError
+from ..connectivity.learning import LearningStore
+from ..connectivity.sparse import SparseStore
+from ..errors import ParameterError
 from ..network import Network, Projection
-from ..synapses import Synapses, expand, expand_compactly, port_of
+from .changing import LearningSynapses
 from .components import Component, components
-from .precision import in_real
-
-
-@dataclass(frozen=True, slots=True)
-class DelayRounding:
-    """What rounding to the grid changed in one projection's delays."""
-
-    projection: str
-    n_changed: int
-    max_error: float
+from .filling import Bundle, DelayRounding, Layout, WeightRounding, fill_stores, least_delay
+from .learning import Slots, learning_stores
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,34 +45,77 @@ class BuiltStores:
     Attributes
     ----------
     components : list of BuiltComponent       in topological order
-    tables : list of int64 (s, COLUMNS)       one table of stores for each part
+    tables : int64 (parts, s, COLUMNS)        one table of stores for each part
     incoming : int64 (groups + 1,)            stores of group k: incoming[k]:incoming[k+1]
-    out_degree : dict of projection name to int32 (n_pre,)
+    out_degree : dict of projection name to int64 (n_pre,)
+    stores, sources : list                    stores, all parts of a source's together; the sources
+    learning : dict of projection name to LearningSynapses, until they are frozen
+    frozen : bool                             have they been?
+    rounding, packing : list            what rounding changed in delays, packing in weights
     """
 
     components: list[BuiltComponent]
-    tables: list[np.ndarray] = field(default_factory=list)
+    tables: np.ndarray = field(default_factory=lambda: np.zeros((1, 0, COLUMNS), np.int64))
     incoming: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
-    stores: list[sparse.SparseStore] = field(default_factory=list)
+    stores: list[SparseStore | LearningStore] = field(default_factory=list)
+    sources: list[int] = field(default_factory=list)
+    learning: dict[str, LearningSynapses] = field(default_factory=dict)
+    frozen: bool = False
     out_degree: dict[str, np.ndarray] = field(default_factory=dict)
     rounding: list[DelayRounding] = field(default_factory=list)
+    packing: list[WeightRounding] = field(default_factory=list)
     max_delay: int = 0
 
+    def refresh(self) -> None:
+        """Note again where the stores lie and which delays they have."""
+        parts = len(self.tables)
+        for k, (store, pre) in enumerate(zip(self.stores, self.sources, strict=True)):
+            self.tables[k % parts, k // parts] = store.row(pre)
 
-@dataclass(frozen=True, slots=True)
-class _Options:
-    dt: float
-    real: str
-    parts: int
-    round_delays: bool
-    input_start: list[int]  # where each population's input buffers begin
-    index: dict[str, int]  # population name to index
+    def learner(self, projection: str) -> LearningSynapses:
+        """The synapses of a projection that learns.
+
+        Raises
+        ------
+        ParameterError
+            It does not, or not any more.
+        """
+        if projection not in self.learning:
+            frozen = ", as freeze() was called" if self.frozen else ""
+            raise ParameterError(
+                f"Simulator.synapses: projection must be one of {list(self.learning)}{frozen}, got "
+                f"{projection!r}; name it in Simulator(..., learning=[...])"
+            )
+        return self.learning[projection]
+
+    def freeze(self) -> None:
+        """Put frozen stores in the place of the learning ones."""
+        for synapses in self.learning.values():
+            synapses.freeze()
+        self.frozen = self.frozen or bool(self.learning)
+        self.learning = {}
+        for k, store in enumerate(self.stores):
+            if isinstance(store, LearningStore):
+                self.stores[k] = store.freeze()
+        self.refresh()
 
 
 def build_stores(
-    network: Network, *, dt: float, real: str, parts: int, round_delays: bool, input_start: list
+    network: Network,
+    *,
+    dt: float,
+    real: str,
+    parts: int,
+    round_delays: bool,
+    input_start: list[int],
+    packed: bool = False,
+    learning: tuple[str, ...] = (),
 ) -> BuiltStores:
-    """Expand and sort all projections.
+    """Draw all projections into stores, one store at a time.
+
+    With ``packed``, weights that differ share a word with their targets, rounded to multiples
+    of a scale (see :class:`~neurosim.connectivity.packing.Packing`). Projections named in
+    ``learning`` can be changed later; they, and others in the same stores, keep exact weights.
 
     Raises
     ------
@@ -88,7 +124,8 @@ def build_stores(
     """
     names = list(network.populations)
     index = {name: k for k, name in enumerate(names)}
-    options = _Options(dt, real, parts, round_delays, input_start, index)
+    starts = dict(zip(names, input_start, strict=True))
+    layout = Layout(dt, real, parts, round_delays, packed, starts)
     edges = [
         (index[p.pre.name], index[p.post.name], _least_steps(network, p, dt))
         for p in network.projections.values()
@@ -97,17 +134,34 @@ def build_stores(
     ordered = components(len(names), edges, names)
     group_of, built_components = _groups(ordered)
     built = BuiltStores(built_components)
-    rows: list[list[list[int]]] = [[] for _ in range(parts)]
+    slots: dict[str, Slots] = {}
     per_group = np.zeros(len(set(group_of)), np.int64)
     for (group, pre), projections in _by_group_and_source(network, index, group_of).items():
-        made = _build_group_stores(network, projections, built, options)
-        for part, store in enumerate(made):
-            rows[part].append(store.row(pre))
+        learn = any(p.name in learning for p in projections)
+        made = _build_group_stores(network, projections, built, layout, slots if learn else None)
+        built.sources += [pre] * len(made)
         per_group[group] += bool(made)
         built.stores += made
-    built.tables = [np.array(r, np.int64).reshape(-1, sparse.COLUMNS) for r in rows]
+    built.tables = np.zeros((parts, len(built.stores) // parts, COLUMNS), np.int64)
+    built.refresh()
     built.incoming = np.concatenate(([0], np.cumsum(per_group)))
+    for p in (network.projections[name] for name in learning):
+        limits = _shortest(built.components, index[p.pre.name], index[p.post.name]), built.max_delay
+        built.learning[p.name] = LearningSynapses(
+            network, p, layout, slots.get(p.name), limits, built.refresh
+        )
     return built
+
+
+def _shortest(components: list[BuiltComponent], pre: int, post: int) -> int:
+    """The least delay [steps] that a projection may have in the order of computation."""
+    component = next(c for c in components if post in c.members)
+    if pre not in component.members:
+        return 0
+    if component.window:
+        return max(component.window, 1)
+    order = component.members.tolist()  # zero delays point forwards
+    return int(order.index(pre) >= order.index(post))
 
 
 def _least_steps(network: Network, projection: Projection, dt: float) -> int:
@@ -115,9 +169,7 @@ def _least_steps(network: Network, projection: Projection, dt: float) -> int:
     delay = projection.delay
     if isinstance(delay, Distribution):
         bound = int(to_steps(max(delay.low_bound, 0.0), dt))
-        if bound > 0:
-            return bound
-        delay = expand(network, projection).delay
+        return bound if bound > 0 else int(to_steps(least_delay(network, projection), dt))
     return int(to_steps(np.min(delay, initial=np.inf), dt)) if np.size(delay) else 1
 
 
@@ -149,62 +201,32 @@ def _by_group_and_source(network, index, group_of) -> dict[tuple[int, int], list
 
 
 def _build_group_stores(
-    network: Network, projections: list[Projection], built: BuiltStores, options: _Options
-) -> list[sparse.SparseStore]:
-    """The stores (one for each part) of the projections of one source into one group."""
-    by_part: list[list[sparse.Links]] = [[] for _ in range(options.parts)]
-    for projection in projections:
-        for part, links in enumerate(_links(network, projection, built, options)):
-            by_part[part].append(links)
-    if not any(len(links.pre) for part in by_part for links in part):
+    network: Network,
+    projections: list[Projection],
+    built: BuiltStores,
+    layout: Layout,
+    slots: dict[str, Slots] | None,
+) -> list[SparseStore] | list[LearningStore]:
+    """The stores (one for each part) of the projections of one source into one group.
+
+    With ``slots`` they are learning stores, and it hears where each projection is in them.
+    """
+    bundles = []
+    for p in projections:
+        bundle = Bundle(network, p, layout)
+        built.out_degree[p.name] = bundle.edges.counts
+        if len(bundle.edges):
+            bundles.append(bundle)
+    if not bundles:
         return []
-    n_pre = projections[0].pre.n
-    return [sparse.build_sparse(links, n_pre) for links in by_part]
-
-
-def _links(
-    network: Network, projection: Projection, built: BuiltStores, options: _Options
-) -> list[sparse.Links]:
-    """Synapses of one projection, split by the part that owns their targets."""
-    p, owner = projection, f"Projection {projection.name!r}"
-    synapses = expand_compactly(network, p)
-    n = len(synapses)
-    steps = delay_steps(owner, synapses.delay, options.dt, allow_short=options.round_delays)
-    _report_rounding(built, p.name, synapses, steps, options.dt)
-    built.max_delay = max(built.max_delay, int(steps.max(initial=0)) if n else 0)
-    built.out_degree[p.name] = np.bincount(synapses.pre, minlength=p.pre.n)
-    bad = np.flatnonzero(~np.isfinite(synapses.weight))
-    if bad.size:
-        raise BuildError(
-            f"{owner}.weight must be finite, got {synapses.weight.flat[bad[0]]} at {bad[0]}"
-        )
-    post = options.index[p.post.name]
-    shift = options.input_start[post] + port_of(p, synapses.weight) * p.post.n
-    whole = sparse.Links(
-        synapses.pre,
-        synapses.post + np.int32(shift),
-        _each(steps.astype(np.int32), n),
-        _each(in_real(owner, "weight", synapses.weight, options.real), n),
-    )
-    if options.parts == 1:
-        return [whole]
-    ends = np.array([p.post.n * (k + 1) // options.parts for k in range(options.parts)])
-    owners = np.searchsorted(ends, synapses.post, side="right")
-    return [
-        sparse.Links(*(array[owners == part] for array in whole)) for part in range(options.parts)
-    ]
-
-
-def _each(value: np.ndarray, n: int) -> np.ndarray:
-    """One value per synapse, where all share one."""
-    return np.full(n, value) if value.ndim == 0 else value
-
-
-def _report_rounding(
-    built: BuiltStores, name: str, synapses: Synapses, steps: np.ndarray, dt: float
-) -> None:
-    error = np.abs(to_times(steps, dt) - synapses.delay)
-    changed = error > 1e-9 * np.maximum(dt, synapses.delay)
-    if changed.any() and len(synapses):
-        n_changed = int(changed.sum()) if changed.ndim else len(synapses)
-        built.rounding.append(DelayRounding(name, n_changed, float(error.max())))
+    if slots is None:
+        stores, packing = fill_stores(bundles, projections[0].pre.n)
+        built.packing += packing
+    else:
+        stores, where = learning_stores(bundles, projections[0].pre.n)
+        slots |= where
+    for bundle in bundles:
+        rounding = bundle.rounding()
+        built.rounding += [rounding] if rounding else []
+        built.max_delay = max(built.max_delay, bundle.grid.greatest)
+    return stores

@@ -6,3 +6,4 @@ from .es import write_es as write_es
 from .nmnist import write_nmnist as write_nmnist
 from .open import decode as decode
 from .open import open as open
+from .stream import stream as stream

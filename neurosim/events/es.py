@@ -15,6 +15,7 @@ byte, for a sensor its width and height as little-endian uint16, then a byte mac
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from .container import Events
 SIGNATURE = b"Event Stream"
 TYPES = {0: "generic", 1: "DVS", 2: "ATIS", 3: "modular display", 4: "colour"}
 
-_OK, _TRUNCATED, _OFF_SENSOR = 0, 1, 2
+OK, TRUNCATED, OFF_SENSOR = 0, 1, 2
 _MAX_OVERFLOWS = 1 << 24  # an .es file stores a pause as one byte per 127 us
 
 
@@ -58,38 +59,69 @@ def decode_es(data: np.ndarray, name: str, *, strict: bool = True) -> Events:
         Raise for a truncated end and for pixels off the sensor. Otherwise drop them and
         say so in ``notes``.
     """
-    kind, version, start, width, height = _header(data, name)
-    fill = {"generic": _fill_generic, "DVS": _fill_dvs, "ATIS": _fill_atis}[kind]
-    smallest = 2 if kind == "generic" else 5
+    head = header(data, name)
+    piece = decode_piece(data, head, head.start, 0, strict=strict)
+    if strict and piece.status == OFF_SENSOR:
+        raise off_sensor(name, piece.where, head)
+    if strict and piece.status == TRUNCATED:
+        raise FormatError(
+            f"{name}: the event at byte {piece.where} must be complete, but the file ends at byte "
+            f"{len(data)} inside it; copy the file again, or open it with strict=False to keep "
+            f"the {len(piece.columns['t']):,} whole events"
+        )
+    tail = len(data) - piece.where if piece.status == TRUNCATED else 0
+    return events_of(head, piece.columns, _notes(head.kind, piece.skipped, piece.off, tail))
+
+
+class Header(NamedTuple):
+    """Stream type, version, first byte after the header, and the sensor."""
+
+    kind: str
+    version: str
+    start: int
+    width: int
+    height: int
+
+
+class Piece(NamedTuple):
+    """What was decoded up to byte ``where``, at time ``now``, and why it stops there."""
+
+    columns: dict[str, np.ndarray]
+    skipped: int
+    off: int
+    where: int
+    now: int
+    status: int
+
+
+def decode_piece(data: np.ndarray, head: Header, start: int, now: int, *, strict: bool) -> Piece:
+    """Decode ``data`` from byte ``start`` on, where the time is ``now``."""
+    fill = {"generic": _fill_generic, "DVS": _fill_dvs, "ATIS": _fill_atis}[head.kind]
+    smallest = 2 if head.kind == "generic" else 5
     capacity = (len(data) - start) // smallest
     x, y = np.empty(capacity, np.uint16), np.empty(capacity, np.uint16)
     t, p = np.empty(capacity, np.int64), np.empty(capacity, np.uint8)
-    n, skipped, off, where, status = fill(data, start, width, height, strict, x, y, t, p)
-    if strict and status == _OFF_SENSOR:
-        raise FormatError(
-            f"{name}: event at byte {where} must lie on the {width}x{height} sensor, got "
-            "another pixel; the file is damaged from there on or before: open it with "
-            "strict=False to keep the other events"
-        )
-    if strict and status == _TRUNCATED:
-        raise FormatError(
-            f"{name}: the event at byte {where} must be complete, but the file ends at byte "
-            f"{len(data)} inside it; copy the file again, or open it with strict=False to keep "
-            f"the {n:,} whole events"
-        )
-    notes = _notes(kind, skipped, off, status == _TRUNCATED, len(data) - where)
-    return Events(
-        x=x[:n],  # Events copies
-        y=y[:n],
-        t=t[:n],
-        p=None if kind == "generic" else p[:n],
-        sensor_size=(width, height),
-        source=f"Event Stream {version} {kind}",
-        notes=notes,
+    n, *rest = fill(data, start, now, head.width, head.height, strict, x, y, t, p)
+    columns = {"x": x[:n], "y": y[:n], "t": t[:n]}
+    return Piece(columns if head.kind == "generic" else columns | {"p": p[:n]}, *rest)
+
+
+def events_of(head: Header, columns: dict[str, np.ndarray], notes: tuple[str, ...] = ()) -> Events:
+    """Events, which copy the columns, with the sensor and the source of the header."""
+    source = f"Event Stream {head.version} {head.kind}"
+    return Events(**columns, sensor_size=(head.width, head.height), source=source, notes=notes)
+
+
+def off_sensor(name: str, where: int, head: Header) -> FormatError:
+    """The error for a pixel that the sensor does not have."""
+    return FormatError(
+        f"{name}: event at byte {where} must lie on the {head.width}x{head.height} sensor, got "
+        "another pixel; the file is damaged from there on or before: open it with "
+        "strict=False to keep the other events"
     )
 
 
-def _notes(kind: str, skipped: int, off: int, truncated: bool, tail: int) -> tuple[str, ...]:
+def _notes(kind: str, skipped: int, off: int, tail: int) -> tuple[str, ...]:
     notes = []
     if kind == "generic":
         notes.append(
@@ -100,13 +132,18 @@ def _notes(kind: str, skipped: int, off: int, truncated: bool, tail: int) -> tup
         notes.append(f"{skipped:,} exposure measurements dropped")
     if off:
         notes.append(f"{off:,} events off the sensor dropped")
-    if truncated:
+    if tail:
         notes.append(f"truncated: {tail} bytes at the end dropped")
     return tuple(notes)
 
 
-def _header(data: np.ndarray, name: str) -> tuple[str, str, int, int, int]:
-    """Stream type, version, first byte after the header, width and height."""
+def header(data: np.ndarray, name: str) -> Header:
+    """The header in the first bytes of a file.
+
+    Raises
+    ------
+    FormatError
+    """
     head = data[:20].tobytes()
     if len(head) < 16:
         raise FormatError(
@@ -126,23 +163,23 @@ def _header(data: np.ndarray, name: str) -> tuple[str, str, int, int, int]:
             f"{head[15]} ({kind}), which has no polarity; convert it to a DVS stream"
         )
     if kind == "generic":
-        return kind, version, 16, 256, 1
+        return Header(kind, version, 16, 256, 1)
     width, height = (int(v) for v in np.frombuffer(head[16:20].ljust(4, b"\0"), "<u2"))
     if len(head) < 20 or width == 0 or height == 0:
         raise FormatError(
             f"{name}: bytes 16 to 19, the sensor size, must be two numbers >= 1, got "
             f"{width}x{height} in {len(head)} bytes; the header is damaged"
         )
-    return kind, version, 20, width, height
+    return Header(kind, version, 20, width, height)
 
 
 @kernel
-def _fill_dvs(data, start, width, height, strict, x, y, t, p):
-    """Decode DVS events into x, y, t, p.
+def _fill_dvs(data, start, now, width, height, strict, x, y, t, p):
+    """Decode DVS events into x, y, t, p, from the time ``now`` on.
 
-    Returns (events, 0, events off the sensor, byte offset, status).
+    Returns (events, 0, events off the sensor, byte offset, time there, status).
     """
-    n, off, now, i = 0, 0, 0, start
+    n, off, i = 0, 0, start
     size = len(data)
     while i < size:
         first = np.int64(data[i])
@@ -151,7 +188,7 @@ def _fill_dvs(data, start, width, height, strict, x, y, t, p):
             i += 1
             continue
         if i + 5 > size:
-            return n, 0, off, i, _TRUNCATED
+            return n, 0, off, i, now, TRUNCATED
         now += first >> 1
         column = data[i + 1] | (np.int64(data[i + 2]) << 8)
         row = data[i + 3] | (np.int64(data[i + 4]) << 8)
@@ -159,20 +196,20 @@ def _fill_dvs(data, start, width, height, strict, x, y, t, p):
             x[n], y[n], t[n], p[n] = column, row, now, first & 1
             n += 1
         elif strict:
-            return n, 0, off, i, _OFF_SENSOR
+            return n, 0, off, i, now, OFF_SENSOR
         else:
             off += 1
         i += 5
-    return n, 0, off, size, _OK
+    return n, 0, off, size, now, OK
 
 
 @kernel
-def _fill_atis(data, start, width, height, strict, x, y, t, p):
+def _fill_atis(data, start, now, width, height, strict, x, y, t, p):
     """Decode the change events of an ATIS stream; count the exposure measurements.
 
-    Returns (events, exposure measurements, events off the sensor, byte offset, status).
+    Returns (events, exposure measurements, events off the sensor, byte offset, time, status).
     """
-    n, off, exposures, now, i = 0, 0, 0, 0, start
+    n, off, exposures, i = 0, 0, 0, start
     size = len(data)
     while i < size:
         first = np.int64(data[i])
@@ -181,7 +218,7 @@ def _fill_atis(data, start, width, height, strict, x, y, t, p):
             i += 1
             continue
         if i + 5 > size:
-            return n, exposures, off, i, _TRUNCATED
+            return n, exposures, off, i, now, TRUNCATED
         now += first >> 2
         column = data[i + 1] | (np.int64(data[i + 2]) << 8)
         row = data[i + 3] | (np.int64(data[i + 4]) << 8)
@@ -191,20 +228,20 @@ def _fill_atis(data, start, width, height, strict, x, y, t, p):
             x[n], y[n], t[n], p[n] = column, row, now, (first >> 1) & 1
             n += 1
         elif strict:
-            return n, exposures, off, i, _OFF_SENSOR
+            return n, exposures, off, i, now, OFF_SENSOR
         else:
             off += 1
         i += 5
-    return n, exposures, off, size, _OK
+    return n, exposures, off, size, now, OK
 
 
 @kernel
-def _fill_generic(data, start, width, height, strict, x, y, t, p):
+def _fill_generic(data, start, now, width, height, strict, x, y, t, p):
     """Decode generic events: x is the first byte of the payload.
 
-    Returns (events, payload bytes not kept, 0, byte offset, status).
+    Returns (events, payload bytes not kept, 0, byte offset, time there, status).
     """
-    n, unused, now, i = 0, 0, 0, start
+    n, unused, i = 0, 0, start
     size = len(data)
     while i < size:
         first = np.int64(data[i])
@@ -218,18 +255,18 @@ def _fill_generic(data, start, width, height, strict, x, y, t, p):
             if shift < 56:  # 2**56 bytes: far beyond any file, and safe in int64
                 length += (np.int64(data[j]) >> 1) << shift
             elif data[j] > 1:
-                return n, unused, 0, i, _TRUNCATED
+                return n, unused, 0, i, now, TRUNCATED
             more = data[j] & 1 == 1
             shift += 7
             j += 1
         if more or length > size - j:
-            return n, unused, 0, i, _TRUNCATED
+            return n, unused, 0, i, now, TRUNCATED
         now += first
         x[n], y[n], t[n], p[n] = (data[j] if length > 0 else 0), 0, now, 0
         unused += max(length - 1, 0)
         n += 1
         i = j + length
-    return n, unused, 0, size, _OK
+    return n, unused, 0, size, now, OK
 
 
 def write_es(events: Events, path: str | os.PathLike) -> Path:

@@ -5,6 +5,8 @@ from .base import Neurons as Neurons
 from .integrator import IF as IF
 from .lif import LIF as LIF
 from .loihi import LoihiLIF as LoihiLIF
+from .schedule import Schedule as Schedule
 from .sources import PoissonSource as PoissonSource
 from .sources import SpikeSource as SpikeSource
+from .stimuli import NoiseCurrent as NoiseCurrent
 from .stimuli import PoissonInput as PoissonInput

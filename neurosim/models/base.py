@@ -5,10 +5,12 @@
 ``receive(...) -> state``       what the summed input ``weight`` of a ``port`` does
 ``fires(...) -> bool``          is the threshold reached?
 ``fire(...) -> state``          reset after a spike
+``leap(...) -> state``          optional: the flow over ``steps`` steps without input, at once
+``quiet(...) -> bool``          optional: it cannot fire without new input, so it may sleep
 ==============================  ==========================================================
 
 The arguments of each function are found by *name*: state variables, parameters (given or
-derived), and the reserved names ``t``, ``dt``, ``weight`` and ``port``. A function
+derived), and the reserved names ``t``, ``dt``, ``weight``, ``port`` and ``steps``. A function
 that returns the state returns every state variable, in declared order. Functions are
 scalar, so the package can compile them for blocks of neurons (and, later, other
 devices). Built-in models have no privilege over models that users write.
@@ -33,7 +35,10 @@ RESERVED = {
     "receive": ("t", "dt", "weight", "port"),
     "fires": ("t", "dt"),
     "fire": ("t", "dt"),
+    "leap": ("t", "dt", "steps"),
+    "quiet": ("t", "dt"),
 }
+TESTS = ("fires", "quiet")  # members that answer True or False
 DTYPES = ("float32", "float64", "int32")
 Value = float | np.ndarray
 
@@ -65,7 +70,7 @@ def check_member(owner: str, model: "NeuronModel", member: str, derived: dict) -
             f"{owner}.{member} must not raise or assert: compiled code cannot report it"
         )
     kind = int if "int32" in model.dtypes else float
-    values = {"t": kind(0), "dt": kind(1), "weight": kind(0), "port": 0}
+    values = {"t": kind(0), "dt": kind(1), "steps": kind(1), "weight": kind(0), "port": 0}
     values |= {k: kind(np.ravel(v)[0]) for k, v in (*derived.items(), *model.state.items())}
     try:
         with np.errstate(all="ignore"):
@@ -74,10 +79,10 @@ def check_member(owner: str, model: "NeuronModel", member: str, derived: dict) -
         return  # the defaults may lie where the function is not defined
     except Exception as error:
         raise ParameterError(f"{owner}.{member} must run on the default values: {error}") from None
-    n = 1 if member == "fires" else len(model.state)
+    n = 1 if member in TESTS else len(model.state)
     found = len(result) if isinstance(result, tuple) else int(np.ndim(result) == 0)
     if result is None or found != n:
-        expected = "True or False" if member == "fires" else f"({', '.join(model.state)})"
+        expected = "True or False" if member in TESTS else f"({', '.join(model.state)})"
         raise ParameterError(f"{owner}.{member} must return {expected}, got {result!r}")
 
 
@@ -96,6 +101,10 @@ class NeuronModel:
     advance, receive, fires, fire : functions
         See the module's first lines. ``fires`` and ``fire`` may be left out together:
         the neuron then integrates and never spikes.
+    leap, quiet : functions, optional
+        Both, or neither. With them the neurons can sleep: ``leap`` takes the place of
+        ``steps`` calls of ``advance``, ``quiet`` must be False wherever a neuron might
+        fire without further input.
     derive : function, optional
         ``derive(params, dt) -> dict`` computes further parameters once, before a run
         (for instance a decay factor per step); its names are available to the functions.
@@ -135,6 +144,8 @@ class NeuronModel:
     receive: Callable
     fires: Callable | None = None
     fire: Callable | None = None
+    leap: Callable | None = None
+    quiet: Callable | None = None
     derive: Callable[[dict[str, Value], float], dict[str, Value]] | None = None
     ports: tuple[str, ...] = ("in",)
     units: Mapping[str, str] = field(default_factory=dict)
@@ -150,6 +161,8 @@ class NeuronModel:
             raise ParameterError(f"{owner} must have at least one state variable and one port")
         if (self.fires is None) != (self.fire is None):
             raise ParameterError(f"{owner} must define both fires and fire, or neither")
+        if (self.leap is None) != (self.quiet is None):
+            raise ParameterError(f"{owner} must define both leap and quiet, or neither")
         both = set(self.state) & set(self.params)
         if both:
             raise ParameterError(f"{owner}: {sorted(both)} must be state or parameter, not both")

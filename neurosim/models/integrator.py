@@ -1,5 +1,6 @@
 """The perfect integrate-and-fire neuron, with delta or exponential synapses."""
 
+import math
 from typing import Any
 
 from .base import NeuronModel, Neurons, Value
@@ -36,6 +37,42 @@ def _advance_2(v, i_exc, i_inh, refractory, drift, leak_exc, leak_inh, gain_exc,
     return v, i_exc * leak_exc, i_inh * leak_inh, refractory
 
 
+def _leap(v, refractory, steps, drift):
+    held = min(refractory, steps)
+    return v + drift * (steps - held), refractory - held
+
+
+def _leap_1(v, i_syn, refractory, steps, drift, rate_syn, charge_syn):
+    held = min(refractory, steps)
+    free = steps - held
+    flown = i_syn * math.exp(-rate_syn * held) * charge_syn * -math.expm1(-rate_syn * free)
+    return v + drift * free + flown, i_syn * math.exp(-rate_syn * steps), refractory - held
+
+
+def _leap_2(
+    v, i_exc, i_inh, refractory, steps, drift, rate_exc, rate_inh, charge_exc, charge_inh
+):  # fmt: skip
+    held = min(refractory, steps)
+    free = steps - held
+    exc = i_exc * math.exp(-rate_exc * held) * charge_exc * -math.expm1(-rate_exc * free)
+    inh = i_inh * math.exp(-rate_inh * held) * charge_inh * -math.expm1(-rate_inh * free)
+    i_exc, i_inh = i_exc * math.exp(-rate_exc * steps), i_inh * math.exp(-rate_inh * steps)
+    return v + drift * free + exc + inh, i_exc, i_inh, refractory - held
+
+
+def _quiet(v, v_th, drift):
+    return drift <= 0.0 and v < v_th
+
+
+def _quiet_1(v, i_syn, v_th, drift, charge_syn):
+    return drift <= 0.0 and v + max(i_syn, 0.0) * charge_syn < v_th
+
+
+def _quiet_2(v, i_exc, i_inh, v_th, drift, charge_exc, charge_inh):
+    rise = max(i_exc, 0.0) * charge_exc + max(i_inh, 0.0) * charge_inh
+    return drift <= 0.0 and v + rise < v_th
+
+
 def _derive(params: dict[str, Value], dt: float) -> dict[str, Value]:
     derived = reset_params(params, dt)
     derived["drift"] = (dt / params["c_m"]) * params["i_ext"]
@@ -44,6 +81,8 @@ def _derive(params: dict[str, Value], dt: float) -> dict[str, Value]:
             gain = "gain" if port == "syn" else f"gain_{port}"
             derived[f"leak_{port}"] = decay(dt, params[name])
             derived[gain] = synapse_to_integrator(dt, params[name], params["c_m"])
+            derived[f"rate_{port}"] = dt / params[name]
+            derived[f"charge_{port}"] = params[name] / params["c_m"]
     return derived
 
 
@@ -62,19 +101,21 @@ _UNITS = {"v": "mV", "i_syn": "nA", "i_exc": "nA", "i_inh": "nA", "refractory": 
 IF_DELTA = NeuronModel(
     name="IF", state={"v": 0.0, "refractory": 0.0}, params=_PARAMS, units=_UNITS, rules=_RULES,
     ports=("delta",), derive=_derive,
-    advance=_advance, receive=receive_delta, fires=fires, fire=fire,
+    advance=_advance, receive=receive_delta, fires=fires, fire=fire, leap=_leap, quiet=_quiet,
 )  # fmt: skip
 IF_EXP = NeuronModel(
     name="IF", state={"v": 0.0, "i_syn": 0.0, "refractory": 0.0},
     params={**_PARAMS, "tau_syn": 5.0}, units=_UNITS, rules=_RULES,
     ports=("syn",), derive=_derive,
     advance=_advance_1, receive=receive_1, fires=fires, fire=fire_1,
+    leap=_leap_1, quiet=_quiet_1,
 )  # fmt: skip
 IF_EXP2 = NeuronModel(
     name="IF", state={"v": 0.0, "i_exc": 0.0, "i_inh": 0.0, "refractory": 0.0},
     params={**_PARAMS, "tau_syn_exc": 5.0, "tau_syn_inh": 5.0}, units=_UNITS, rules=_RULES,
     ports=("exc", "inh"), derive=_derive,
     advance=_advance_2, receive=receive_2, fires=fires, fire=fire_2,
+    leap=_leap_2, quiet=_quiet_2,
 )  # fmt: skip
 
 

@@ -1,12 +1,19 @@
 """The leaky integrate-and-fire neuron, with delta or exponential synapses."""
 
+import math
 from typing import Any
 
 import numpy as np
 
 from ..errors import ParameterError
 from .base import NeuronModel, Neurons, Value
-from .flow import decay, synapse_to_leaky, time_constants
+from .flow import (
+    decay,
+    leap_through_synapse,
+    synapse_to_leaky,
+    synaptic_peak,
+    time_constants,
+)
 from .spike import (
     fire,
     fire_1,
@@ -38,15 +45,64 @@ def _advance_2(v, i_exc, i_inh, refractory, leak, v_inf, leak_exc, leak_inh, gai
     return v, i_exc * leak_exc, i_inh * leak_inh, refractory
 
 
+def _leap(v, refractory, steps, v_inf, rate):
+    held = min(refractory, steps)
+    return v_inf + (v - v_inf) * math.exp(-rate * (steps - held)), refractory - held
+
+
+def _leap_1(v, i_syn, refractory, steps, v_inf, rate, rate_syn, slow_syn, gap_syn, leap_syn):
+    held = min(refractory, steps)
+    free = steps - held
+    v = v_inf + (v - v_inf) * math.exp(-rate * free)
+    factor = free if gap_syn == 0.0 else math.expm1(-gap_syn * free)
+    factor = factor * math.exp(-slow_syn * (free - 1.0)) * leap_syn
+    v = v + i_syn * math.exp(-rate_syn * held) * factor
+    return v, i_syn * math.exp(-rate_syn * steps), refractory - held
+
+
+def _leap_2(
+    v, i_exc, i_inh, refractory, steps, v_inf, rate, rate_exc, rate_inh, slow_exc, slow_inh,
+    gap_exc, gap_inh, leap_exc, leap_inh,
+):  # fmt: skip
+    held = min(refractory, steps)
+    free = steps - held
+    v = v_inf + (v - v_inf) * math.exp(-rate * free)
+    exc = free if gap_exc == 0.0 else math.expm1(-gap_exc * free)
+    inh = free if gap_inh == 0.0 else math.expm1(-gap_inh * free)
+    exc = exc * math.exp(-slow_exc * (free - 1.0)) * leap_exc
+    inh = inh * math.exp(-slow_inh * (free - 1.0)) * leap_inh
+    v = v + i_exc * math.exp(-rate_exc * held) * exc + i_inh * math.exp(-rate_inh * held) * inh
+    i_exc, i_inh = i_exc * math.exp(-rate_exc * steps), i_inh * math.exp(-rate_inh * steps)
+    return v, i_exc, i_inh, refractory - held
+
+
+def _quiet(v, v_inf, v_th):
+    return max(v, v_inf) < v_th
+
+
+def _quiet_1(v, i_syn, v_inf, v_th, peak_syn):
+    return max(v, v_inf) + max(i_syn, 0.0) * peak_syn < v_th
+
+
+def _quiet_2(v, i_exc, i_inh, v_inf, v_th, peak_exc, peak_inh):
+    return max(v, v_inf) + max(i_exc, 0.0) * peak_exc + max(i_inh, 0.0) * peak_inh < v_th
+
+
 def _derive(params: dict[str, Value], dt: float) -> dict[str, Value]:
     derived = reset_params(params, dt)
     derived["leak"] = decay(dt, params["tau_m"])
+    derived["rate"] = dt / params["tau_m"]
     derived["v_inf"] = params["v_rest"] + params["r_m"] * params["i_ext"]
     for port, name in (("syn", "tau_syn"), ("exc", "tau_syn_exc"), ("inh", "tau_syn_inh")):
         if name in params:
             tau, gain = params[name], "gain" if port == "syn" else f"gain_{port}"
             derived[f"leak_{port}"] = decay(dt, tau)
             derived[gain] = synapse_to_leaky(dt, params["tau_m"], tau, params["r_m"])
+            sums = leap_through_synapse(derived[gain], dt, params["tau_m"], tau)
+            names = (f"slow_{port}", f"gap_{port}", f"leap_{port}")
+            derived |= dict(zip(names, sums, strict=True))
+            derived[f"rate_{port}"] = dt / tau
+            derived[f"peak_{port}"] = synaptic_peak(params["tau_m"], tau, params["r_m"])
     return derived
 
 
@@ -67,19 +123,21 @@ _UNITS = {"v": "mV", "i_syn": "nA", "i_exc": "nA", "i_inh": "nA", "refractory": 
 LIF_DELTA = NeuronModel(
     name="LIF", state={"v": 0.0, "refractory": 0.0}, params=_PARAMS, units=_UNITS, rules=_RULES,
     ports=("delta",), derive=_derive,
-    advance=_advance, receive=receive_delta, fires=fires, fire=fire,
+    advance=_advance, receive=receive_delta, fires=fires, fire=fire, leap=_leap, quiet=_quiet,
 )  # fmt: skip
 LIF_EXP = NeuronModel(
     name="LIF", state={"v": 0.0, "i_syn": 0.0, "refractory": 0.0},
     params={**_PARAMS, "tau_syn": 5.0}, units=_UNITS, rules=_RULES,
     ports=("syn",), derive=_derive,
     advance=_advance_1, receive=receive_1, fires=fires, fire=fire_1,
+    leap=_leap_1, quiet=_quiet_1,
 )  # fmt: skip
 LIF_EXP2 = NeuronModel(
     name="LIF", state={"v": 0.0, "i_exc": 0.0, "i_inh": 0.0, "refractory": 0.0},
     params={**_PARAMS, "tau_syn_exc": 5.0, "tau_syn_inh": 5.0}, units=_UNITS, rules=_RULES,
     ports=("exc", "inh"), derive=_derive,
     advance=_advance_2, receive=receive_2, fires=fires, fire=fire_2,
+    leap=_leap_2, quiet=_quiet_2,
 )  # fmt: skip
 
 

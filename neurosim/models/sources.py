@@ -13,6 +13,7 @@ import numpy as np
 from .. import checks
 from ..errors import ParameterError
 from .base import per_neuron, shape_of
+from .schedule import Schedule, scheduled
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,30 +32,38 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class PoissonSource(Source):
-    """``n`` independent Poisson processes of constant rate.
+    """``n`` independent Poisson processes, of constant or changing rate.
 
-    Intervals between spikes are exponential with mean 1000 / rate ms; the k-th interval of
-    process i is a pure function of (seed, name, i, k). In a ``time="steps"`` network
-    one step counts as 1 ms.
+    Between two spikes the integral of the rate grows by an exponential number of mean 1;
+    the k-th such number of process i is a pure function of (seed, name, i, k). So intervals at
+    a constant rate are exponential with mean 1000 / rate ms, changes of the rate act at their
+    exact times, and a schedule that changes nothing changes no spike. In a ``time="steps"``
+    network one step counts as 1 ms.
 
     Parameters
     ----------
     n : int or tuple of int
         Number of processes, or the shape of the population.
-    rate : float or array (n,)
+    rate : float, array (n,) or Schedule
         Rate [Hz], >= 0.
 
     Examples
     --------
     >>> PoissonSource(800, rate=20.0)
     PoissonSource(n=800, rate=20.0)
+    >>> PoissonSource(800, rate=Schedule(times=[0, 100, 300], values=[5, 50, 5]))
+    PoissonSource(n=800, rate=Schedule(3 values from 0 to 300))
     """
 
     rate: Any = field(kw_only=True)
 
     def __post_init__(self) -> None:
         self._set_shape("PoissonSource")
-        rate = per_neuron("PoissonSource", "rate", self.rate, self.shape, low=0, unit="Hz")
+        rule = {"low": 0, "unit": "Hz"}
+        if isinstance(self.rate, Schedule):
+            rate = scheduled("PoissonSource", "rate", self.rate, self.n, **rule)
+        else:
+            rate = per_neuron("PoissonSource", "rate", self.rate, self.shape, **rule)
         object.__setattr__(self, "rate", rate)
 
 
@@ -104,5 +113,8 @@ def spike_arrays(owner: str, times: Any, ids: Any, n: int) -> tuple[np.ndarray, 
     if ids.size and not (ids.min() >= 0 and ids.max() < n):
         bad = int(ids[(ids < 0) | (ids >= n)][0])
         raise ParameterError(f"{owner}.ids must be in 0..{n - 1}, got {bad}")
-    order = np.lexsort((ids, times))
-    return times[order], ids[order].astype(np.int32)
+    later = np.diff(times)
+    if np.any(later < 0) or np.any((later == 0) & (np.diff(ids) < 0)):
+        order = np.lexsort((ids, times))
+        times, ids = times[order], ids[order]
+    return times, ids.astype(np.int32)

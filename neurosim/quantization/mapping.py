@@ -11,6 +11,7 @@ from ..connectivity.distributions import Uniform
 from ..connectivity.rules import FromArrays
 from ..errors import ParameterError
 from ..models.loihi import EXP_MAX, WEIGHT_EXP_MIN
+from ..models.schedule import Schedule
 from ..models.sources import PoissonSource, SpikeSource
 from ..network import Network, Population, Projection
 from ..random import key_of
@@ -160,7 +161,9 @@ def _source(population: Population, dt: float) -> PoissonSource | SpikeSource:
     """The same source with time counted in steps (of which a Poisson source takes 1000 a s)."""
     source = population.neurons
     if type(source) is PoissonSource:
-        return PoissonSource(source.shape, rate=source.rate * dt)
+        scheduled = isinstance(source.rate, Schedule)
+        rate = source.rate.scaled(time=1.0 / dt, value=dt) if scheduled else source.rate * dt
+        return PoissonSource(source.shape, rate=rate)
     if type(source) is SpikeSource:
         return SpikeSource(source.shape, times=to_steps(source.times, dt), ids=source.ids)
     raise ParameterError(

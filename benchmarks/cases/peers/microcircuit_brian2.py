@@ -43,7 +43,7 @@ def run(args: argparse.Namespace) -> dict:
             weight = circuit.weight_external * b2.pA
             network.add(b2.PoissonInput(group, "i_syn", n, model.EXTERNAL_HZ * b2.Hz, weight))
     result = measured(args, clock, network, groups, circuit.numbers())
-    return result | {"published": model.PUBLISHED}
+    return result | {"published": model.verdict(result)}
 
 
 def _synapses(circuit: model.Microcircuit, starts: np.ndarray, rng) -> tuple:

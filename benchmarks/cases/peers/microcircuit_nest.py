@@ -33,7 +33,8 @@ def run(args: argparse.Namespace) -> dict:
             spec = {"weight": circuit.weight_external, "delay": model.DELAY_EXTERNAL}
             nest.Connect(noise, post, syn_spec=spec)
     cells = dict(zip(model.NAMES, groups, strict=True))
-    return measured(args, clock, cells, circuit.numbers()) | {"published": model.PUBLISHED}
+    result = measured(args, clock, cells, circuit.numbers())
+    return result | {"published": model.verdict(result)}
 
 
 def _synapse(kind: str, mean: float, source: str) -> dict:

@@ -15,7 +15,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import microcircuit_model as microcircuit_model  # noqa: E402
 import parameters as parameters  # noqa: E402
-from measure import Clock, cv_isi, peak_rss_mb, report  # noqa: E402
+from measure import Clock, irregularity, peak_rss_mb, report  # noqa: E402
 from measure import main as main  # noqa: E402
 
 # Lines of C++ around each run: CPU and wall time, resident memory, appended to a file.
@@ -65,7 +65,7 @@ def measured(args, clock: Clock, network: b2.Network, cells: dict, synapses: dic
         counts = {name: int(np.sum(m.count[:])) for name, m in monitors.items()}
         found = _costs(marks, compiled, total)
         if keep:
-            found["cv_isi"] = {n: cv_isi(m.t[:] / b2.ms, m.i[:]) for n, m in monitors.items()}
+            found |= irregularity({n: (m.t[:] / b2.ms, m.i[:]) for n, m in monitors.items()})
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     sizes = {name: len(group) for name, group in cells.items()}

@@ -15,7 +15,7 @@ import nest  # noqa: E402
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import microcircuit_model as microcircuit_model  # noqa: E402
 import parameters as parameters  # noqa: E402
-from measure import Clock, cv_isi, report  # noqa: E402
+from measure import Clock, irregularity, report  # noqa: E402
 from measure import main as main  # noqa: E402
 
 
@@ -60,7 +60,7 @@ def measured(args: argparse.Namespace, clock: Clock, cells: dict, synapses: dict
     }  # fmt: skip
     if args.record == "spikes":
         events = {name: recorder.events for name, recorder in recorders.items()}
-        found["cv_isi"] = {n: cv_isi(e["times"], e["senders"]) for n, e in events.items()}
+        found |= irregularity({n: (e["times"], e["senders"]) for n, e in events.items()})
     return report(
         args,
         sizes={name: len(nodes) for name, nodes in cells.items()},

@@ -1,0 +1,182 @@
+"""What is the source of a model's kernels? Loops around its scalar functions, as text.
+
+Three kernels are made of one model. All get ``at``, the address of a table of addresses
+(:class:`Block` lists them), and the number of neurons ``n``:
+
+``block(at, n, lo, hi, moving, t, dt)``
+    one step of the neurons lo..hi, over row slices of the state, so that the compiler can
+    vectorise it; ``moving`` is 0 only at the first grid point of a simulation, where there
+    is nothing to advance. Returns 1 if any neuron fired.
+``doze(at, n, lo, count, step, dt)``
+    the same for the first ``count`` neurons of the list of the awake, each from its own last
+    step on; who is quiet afterwards falls asleep. Returns how many fired, and above 32
+    bits how many stay awake.
+``peek(at, n, ids, count, lo, hi, variable, out, step, dt)``
+    writes one state variable of those of ``count`` neurons that lie in lo..hi, at a step, and
+    wakes nobody.
+"""
+
+from enum import IntEnum
+
+from ..models.base import NeuronModel
+
+
+class Block(IntEnum):
+    """Columns of the address table that the kernels read."""
+
+    STATE = 0  # real [variable, n]
+    ROWS = 1  # real [parameter, n]: parameters with one value per neuron
+    SCALARS = 2  # real [parameter]: parameters shared by all
+    INPUTS = 3  # real [port, n]: summed arrivals, cleared by the kernel
+    SPIKED = 4  # uint8 [n]: 1 where the neuron fired
+    ANCHOR = 5  # uint32 [n]: step of the state, modulo 2^32
+    LISTED = 6  # uint8 [n]: 1 where the neuron is awake
+    AWAKE = 7  # int32 [n]: the awake of part lo..hi from place lo on
+    FIRED = 8  # int32 [n]: those of them that fired, in the same way
+
+
+_AHEAD = 12  # neurons between asking for one's lines of the cache and needing them
+_DENSE = ("advance", "receive", "fires", "fire")
+_SLEEPING = ("leap", "receive", "fires", "fire", "quiet")
+MEMBERS = {"block": _DENSE, "doze": _SLEEPING, "peek": ("leap",)}
+_SINCE = "steps = (step - int64(anchor[j])) & 0xFFFFFFFF"
+
+
+def used_members(model: NeuronModel, kernel: str) -> list[str]:
+    """The functions of a model that a kernel calls."""
+    return [m for m in MEMBERS[kernel] if getattr(model, m) is not None]
+
+
+class _Writer:
+    """The phrases that the kernels of one model share."""
+
+    def __init__(self, model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> None:
+        self.model, self.rows, self.scalars, self.real = model, rows, scalars, real
+        self.state = list(model.state)
+        self.all = ", ".join(f"s_{name}" for name in self.state)
+        self.load = [f"s_{name} = state_{name}[j]" for name in self.state]
+        self.store = [f"state_{name}[j] = s_{name}" for name in self.state]
+
+    def call(self, member: str, **literal: str) -> str:
+        """A call with the arguments that the model's function asks for."""
+        values = {"t": "t", "dt": "dt", "weight": "weight", "steps": f"{self.real}(steps)"}
+        values |= {name: f"s_{name}" for name in self.state}
+        values |= {name: f"row_{name}[j]" for name in self.rows}
+        values |= {name: f"p_{name}" for name in self.scalars}
+        arguments = ", ".join((values | literal)[a] for a in self.model.arguments(member))
+        return f"{member}({arguments})"
+
+    def views(self, part: str) -> list[str]:
+        """Names for state, parameters and inputs; ``part`` is a slice such as lo:hi."""
+        lines = [f"    addresses = view(at, {len(Block)}, INT64)"]
+        tables = (
+            ("state", Block.STATE, self.state),
+            ("row", Block.ROWS, self.rows),
+            ("input", Block.INPUTS, range(len(self.model.ports))),
+        )
+        for what, column, names in tables:
+            for k, name in enumerate(names):
+                low, high = (f"{k} * n + {end}" for end in part.split(":"))
+                lines.append(
+                    f"    {what}_{name} = view(addresses[{int(column)}], {len(names)} * n, REAL)"
+                    f"[{low} : {high}]"
+                )
+        if self.scalars:
+            lines.append(
+                f"    scalars = view(addresses[{int(Block.SCALARS)}], {len(self.scalars)}, REAL)"
+            )
+            lines += [f"    p_{name} = scalars[{k}]" for k, name in enumerate(self.scalars)]
+        lines.append(f"    dt = {self.real}(dt)")
+        if self.real == "int32":
+            lines.append("    t = int64(t)")
+        return lines
+
+    def per_neuron(self) -> list[str]:
+        """The arrays that a step of one neuron reads."""
+        names = [f"state_{k}" for k in self.state] + [f"row_{k}" for k in self.rows]
+        return [*names, *(f"input_{k}" for k in range(len(self.model.ports))), "anchor"]
+
+    def table(self, name: str, column: Block, kind: str) -> str:
+        """A name for an array with one entry per neuron."""
+        return f"    {name} = view(addresses[{int(column)}], n, {kind})"
+
+    def receive(self) -> list[str]:
+        """Hand the summed input to the neuron and clear it, port by port."""
+        lines = []
+        for k in range(len(self.model.ports)):
+            lines.append(
+                f"{self.all} = {self.call('receive', weight=f'input_{k}[j]', port=str(k))}"
+            )
+            lines.append(f"input_{k}[j] = 0")
+        return lines
+
+    def fire(self, then: list[str]) -> list[str]:
+        """Test the threshold, reset, and say so."""
+        if self.model.fires is None:
+            return []
+        fired = [f"fired = {self.call('fires')}", "if fired:"]
+        return [*fired, f"    {self.all} = {self.call('fire')}", *then]
+
+
+def _indented(lines: list[str], by: int) -> list[str]:
+    return [" " * by + line for line in lines]
+
+
+def block_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> str:
+    """Source of ``block``.
+
+    Parameters
+    ----------
+    model : NeuronModel
+    rows, scalars : tuple of str
+        Parameters with one value per neuron, and shared ones.
+    real : {"float32", "float64", "int32"}
+    """
+    w = _Writer(model, rows, scalars, real)
+    lines = ["def block(at, n, lo, hi, moving, t, dt):", *w.views("lo:hi")]
+    lines += [w.table("spiked", Block.SPIKED, "UINT8") + "[lo:hi]", "    any_fired = False"]
+    step = [*w.receive(), *w.fire(["spiked[j] = fired", "any_fired |= fired"]), *w.store]
+    advance = [f"{w.all} = {w.call('advance')}"]
+    for condition, body in (("if moving:", advance + step), ("else:", step)):
+        lines += [f"    {condition}", "        for j in range(hi - lo):"]
+        lines += _indented([*w.load, *body], 12)
+    return "\n".join([*lines, "    return int64(any_fired)", ""])
+
+
+def doze_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> str:
+    """Source of ``doze``; for the arguments see :func:`block_source`."""
+    w = _Writer(model, rows, scalars, real)
+    lines = ["def doze(at, n, lo, count, step, dt):", "    t = step * dt", *w.views("0:n")]
+    lines += [
+        w.table("anchor", Block.ANCHOR, "UINT32"), w.table("listed", Block.LISTED, "UINT8"),
+        w.table("awake", Block.AWAKE, "INT32") + "[lo:]",
+        w.table("ids", Block.FIRED, "INT32") + "[lo:]",
+        "    n_fired = n_awake = 0", "    for k in range(count):",
+        f"        ahead = awake[min(k + {_AHEAD}, count - 1)]",
+        *(f"        prefetch({name}, ahead)" for name in w.per_neuron()),
+        "        j = uint64(awake[k])",
+    ]  # fmt: skip
+    note = ["if fired:", "    ids[n_fired] = j", "    n_fired += 1"]
+    body = [*w.load, _SINCE, "if steps > 0:", f"    {w.all} = {w.call('leap')}"]
+    body += [*w.receive(), *w.fire(note), *w.store, "anchor[j] = step & 0xFFFFFFFF"]
+    body += [f"quiet_now = {w.call('quiet')}", "awake[n_awake] = j"]
+    body += ["listed[j] = not quiet_now", "n_awake += not quiet_now"]
+    lines += _indented(body, 8)
+    return "\n".join([*lines, "    return n_fired | (n_awake << 32)", ""])
+
+
+def peek_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> str:
+    """Source of ``peek``; for the arguments see :func:`block_source`."""
+    w = _Writer(model, rows, scalars, real)
+    lines = ["def peek(at, n, ids, count, lo, hi, variable, out, step, dt):", "    t = step * dt"]
+    lines += [*w.views("0:n"), w.table("anchor", Block.ANCHOR, "UINT32")]
+    lines += ["    chosen, values = view(ids, count, INT64), view(out, count, REAL)"]
+    lines += ["    for k in range(count):", "        j = chosen[k]"]
+    body = ["if not lo <= j < hi:", "    continue", *w.load, _SINCE]
+    body += ["if steps > 0:", f"    {w.all} = {w.call('leap')}"]
+    for k, name in enumerate(w.state):
+        body += [f"if variable == {k}:", f"    values[k] = s_{name}"]
+    return "\n".join([*lines, *_indented(body, 8), "    return 0", ""])
+
+
+SOURCES = {"block": block_source, "doze": doze_source, "peek": peek_source}

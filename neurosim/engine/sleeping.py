@@ -1,0 +1,250 @@
+"""Who sleeps? Neurons that cannot fire without input are left alone until it comes.
+
+A sleeping neuron keeps the state of its last step, its *anchor*. An arrival wakes it: it
+leaps to the present at once, receives, may fire, and falls asleep again as soon as its
+model says that it is *quiet*. So work grows with arrivals, not with neurons and steps.
+A leap rounds otherwise than single steps do: whether populations sleep is part of the
+configuration. State is committed at arrivals alone, so results do not depend on how a run
+is cut, on threads, or on recording.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._jit import INT32, INT64, UINT8, address, call, lean_kernel, view
+from ..network import Network, Population
+
+# Columns of the table of sleepers: one row per population.
+DOZE, PEEK, TABLE, COUNT, FIRST, PLACES, LISTED, AWAKE, TALLIES, FIRED = range(10)
+COLUMNS = 10
+
+_LEAST_AUTO = 1000  # neurons below which deciding is not worth it
+_WORTH_SLEEPING = 0.02  # arrivals per neuron and step below which sleeping pays
+_NOT_WORTH_SLEEPING = 0.04  # awake neurons above which it does not
+CHUNK = 1000  # steps between two decisions, on an absolute grid
+_LOW = (1 << 32) - 1
+_FEW = 32
+
+
+def table(network: Network) -> np.ndarray:
+    """The table of sleepers while nobody sleeps: where each population's inputs lie."""
+    rows = np.zeros((len(network.populations), COLUMNS), np.int64)
+    first = 0
+    for k, p in enumerate(network.populations.values()):
+        rows[k, [COUNT, FIRST, PLACES]] = p.n, first, len(p.ports) * p.n
+        first += len(p.ports) * p.n
+    return rows
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """How the neurons of a population may sleep: always, or where it pays; in how many parts."""
+
+    parts: int
+    always: bool
+
+
+def sleep_of(network: Network, population: Population, sleep: str, parts: int) -> Sleep | None:
+    """How the neurons of a population may sleep, if they can and it is asked for.
+
+    A stimulus reaches every neuron at every step: its targets never sleep.
+    """
+    if population.is_source or population.neurons.model.leap is None or sleep == "never":
+        return None
+    if any(s.population is population for s in network.stimuli.values()):
+        return None
+    always = sleep == "always"
+    return Sleep(parts, always) if always or population.n >= _LEAST_AUTO else None
+
+
+class Sleepers:
+    """Sleep of one population.
+
+    Parameters
+    ----------
+    state : real (variables, n)
+    sleep : Sleep
+    first, ports : int          where the population's input buffers begin, how many they are
+    kernel : function           kind of kernel to its handle; it compiles when asked
+
+    Attributes
+    ----------
+    anchor : uint32 (n,)        step of each neuron's state, modulo 2^32
+    listed : uint8 (n,)         1 where the neuron is awake
+    awake, fired : int32 (n,)   lists, one after the other for each part
+    tallies : int64 (2, parts)  how many are awake; neurons computed since the last decision
+    table : int                 address of the table that the model's kernels want
+    asleep : bool               do they sleep now?
+    arrivals : int              since the last decision, while they do not
+    patience, wait : int        decisions to let pass after sleep did not pay
+    """
+
+    def __init__(
+        self, state: np.ndarray, sleep: Sleep, first: int, ports: int, kernel: Callable[[str], int]
+    ) -> None:
+        n = state.shape[1]
+        self.state, self.n, self.always, self.parts = state, n, sleep.always, sleep.parts
+        self.first, self.places, self.kernel, self.table = first, ports * n, kernel, 0
+        self.anchor, self.listed = np.zeros(n, np.uint32), np.zeros(n, np.uint8)
+        self.awake, self.fired = np.zeros(n, np.int32), np.zeros(n, np.int32)
+        self.tallies = np.zeros((2, self.parts), np.int64)
+        self.reset()
+        self.kernel("doze")  # compiling belongs to the build, even if nobody may ever sleep
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        """What the model's kernels see, in the order of their table."""
+        return [self.anchor, self.listed, self.awake, self.fired]
+
+    def reset(self) -> None:
+        """At step 0: nobody has been computed, so all are awake."""
+        self.asleep, self.arrivals, self.patience, self.wait = self.always, 0, 1, 0
+        self.tallies[1] = 0
+        self._list(np.zeros(self.n, np.uint32), np.ones(self.n, np.uint8))
+
+    def _list(self, anchor: np.ndarray, listed: np.ndarray) -> None:
+        self.anchor[:], self.listed[:] = anchor, listed
+        for part in range(self.parts):
+            lo, hi = self.n * part // self.parts, self.n * (part + 1) // self.parts
+            ids = lo + np.flatnonzero(self.listed[lo:hi])
+            self.awake[lo : lo + ids.size] = ids
+            self.tallies[0, part] = ids.size
+
+    def saved(self) -> dict[str, np.ndarray]:
+        """What a saved simulation needs to go on."""
+        work = int(self.tallies[1].sum())
+        counts = [self.asleep, self.arrivals, self.patience, self.wait, work]
+        return {"anchor": self.anchor, "listed": self.listed, "sleep": np.array(counts, np.int64)}
+
+    def restore(self, saved: dict[str, np.ndarray]) -> None:
+        """Take over a saved sleep, whatever the number of parts that saved it."""
+        asleep, self.arrivals, self.patience, self.wait, work = (int(k) for k in saved["sleep"])
+        self.asleep = bool(asleep)
+        self.tallies[1] = 0
+        self.tallies[1, 0] = work
+        self._list(saved["anchor"], saved["listed"])
+
+    def row(self, peeking: bool) -> list[int]:
+        """The population's row of the table of sleepers."""
+        doze = self.kernel("doze") if self.asleep else 0
+        peek = self.kernel("peek") if self.asleep and peeking else 0
+        lists = (self.listed, self.awake, self.tallies, self.fired)
+        return [doze, peek, self.table, self.n, self.first, self.places, *map(address, lists)]
+
+    def decide(self, step: int, dt: float) -> None:
+        """Sleep, or stop sleeping, from ``step`` on, by what the last ``CHUNK`` steps were like."""
+        if self.always:
+            return
+        work = int(self.tallies[1].sum()) if self.asleep else self.arrivals
+        share = work / (self.n * CHUNK)
+        self.arrivals = 0
+        self.tallies[1] = 0
+        if self.asleep and share > _NOT_WORTH_SLEEPING:
+            self.state[...] = self.present(step - 1, dt)
+            self.asleep = False
+            self.patience = min(2 * self.patience, 64)
+            self.wait = self.patience
+        elif not self.asleep and self.wait > 0:
+            self.wait -= 1
+        elif not self.asleep and share < _WORTH_SLEEPING:
+            self.asleep = True
+            self._list(np.full(self.n, (step - 1) & _LOW, np.uint32), np.ones(self.n, np.uint8))
+
+    def present(self, step: int, dt: float) -> np.ndarray:
+        """The state at ``step``; nobody wakes."""
+        now, ids = np.empty_like(self.state), np.arange(self.n)
+        for k in range(len(now)):
+            handle, places = self.kernel("peek"), (address(ids), address(now[k]))
+            _peek_all(handle, self.table, self.n, places[0], k, places[1], step, dt)
+        return now
+
+
+@lean_kernel
+def _peek_all(handle, table, n, ids, variable, out, step, dt):
+    call(handle, (table, n, ids, n, 0, n, variable, out, step, dt))
+
+
+@lean_kernel
+def _owner(sleepers, members, place):
+    """Which of these populations has this place among its input buffers?"""
+    for p in members:
+        if 0 <= place - sleepers[p, FIRST] < sleepers[p, PLACES]:
+            return p
+    return members[0]
+
+
+@lean_kernel
+def wake(sleepers, members, part, parts, touched, n, marks):
+    """Put the neurons behind the touched places on the lists of the awake."""
+    k = 0
+    while k < n:
+        row = sleepers[_owner(sleepers, members, touched[k])]
+        last = row[FIRST] + row[PLACES]
+        end = k
+        while end < n and row[FIRST] <= touched[end] < last:
+            marks[touched[end]] = 0
+            end += 1
+        if row[DOZE] != 0:
+            _list(row, part, parts, touched[k:end])
+        k = end
+
+
+@lean_kernel
+def _list(row, part, parts, touched):
+    """Put neurons of one population on the list of the awake, unless they are there."""
+    count = row[COUNT]
+    listed = view(row[LISTED], count, UINT8)
+    awake = view(row[AWAKE], count, INT32)[count * part // parts :]
+    tally = view(row[TALLIES], parts, INT64)[part:]
+    n_awake = tally[0]
+    for place in touched:
+        j = place - row[FIRST]
+        while j >= count:  # the buffers of further ports follow that of the first
+            j -= count
+        if listed[np.uint64(j)] == 0:
+            listed[np.uint64(j)] = 1
+            awake[n_awake] = j
+            n_awake += 1
+    tally[0] = n_awake
+
+
+@lean_kernel
+def sort_few(ids):
+    """Insertion sort."""
+    for k in range(1, ids.size):
+        value = ids[k]
+        place = k - 1
+        while place >= 0 and ids[place] > value:
+            ids[place + 1] = ids[place]
+            place -= 1
+        ids[place + 1] = value
+
+
+@lean_kernel
+def doze(row, part, parts, step, dt, spiked):
+    """Compute one step of the awake of one part of a population.
+
+    Returns
+    -------
+    int
+        Number of those that fired: they are at the front of the part's list of the fired,
+        sorted. Where they are many, -1, and their flags in ``spiked`` are set.
+    """
+    lo = row[COUNT] * part // parts
+    n_awake = view(row[TALLIES], 2 * parts, INT64)  # the counters of work follow
+    count = n_awake[part]
+    if count == 0:
+        return 0
+    told = call(row[DOZE], (row[TABLE], row[COUNT], lo, count, step, dt))
+    n_fired = told & _LOW
+    n_awake[part] = told >> 32
+    n_awake[parts + part] += count
+    ids = view(row[FIRED], row[COUNT], INT32)[lo : lo + n_fired]
+    if n_fired <= _FEW:
+        sort_few(ids)
+        return n_fired
+    for i in ids:
+        spiked[i] = 1
+    return -1
