@@ -44,7 +44,7 @@ def _sort_rows(sorted_rows, rows, targets, steps, weights, ids, places):
             places[ids[k]] = k
 
 
-class Edges(NamedTuple):
+class EdgeList(NamedTuple):
     """Synapses by ascending edge id.
 
     Attributes
@@ -252,12 +252,12 @@ class LearningStore:
         """The rows that slots are in; empty rows begin where the next one does."""
         return np.searchsorted(self.rows[:, 0], places, side="right") - 1
 
-    def expand(self) -> Edges:
+    def expand(self) -> EdgeList:
         """All synapses by edge id."""
         ids = np.flatnonzero(self._places[: self.n_ids] >= 0)
         places = self._places[ids]
         columns = (self.targets, self.steps, self.weights)
-        return Edges(ids, self.sources_of(ids), *(column[places] for column in columns))
+        return EdgeList(ids, self.sources_of(ids), *(column[places] for column in columns))
 
     def census(self) -> np.ndarray:
         """Number of synapses of each source (int64)."""
