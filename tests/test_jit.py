@@ -239,6 +239,16 @@ def test_python_numbers_and_those_of_numpy_share_machine_code():
 
 
 @compiled_only
+def test_rows_and_matrices_share_machine_code():
+    @kernel
+    def first(matrix):
+        return matrix.shape[0]
+
+    assert [first(np.zeros(shape)) for shape in ((1, 4), (3, 4), (0, 4), (4, 1))] == [1, 3, 0, 4]
+    assert len(first._variants) == 1
+
+
+@compiled_only
 def test_numbas_own_functions_can_call_kernels():
     import numba
 

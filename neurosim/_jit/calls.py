@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-_IN_ORDER, _ALIGNED = 0x0001 | 0x0002, 0x0100  # NumPy's flags: C or Fortran order
-_LAYOUT = _IN_ORDER | _ALIGNED | 0x0400  # and writeable
+_C, _F, _ALIGNED, _WRITEABLE = 0x0001, 0x0002, 0x0100, 0x0400  # NumPy's flags
+_IN_ORDER, _LAYOUT = _C | _F, _C | _F | _ALIGNED | _WRITEABLE
 _SAME = {int: np.int64, float: np.float64, bool: np.bool_, np.longlong: np.int64}
 _FORMATS: dict[type, str] = {np.float64: "d", np.float32: "d", np.bool_: "?7x"}
 _FORMATS |= {t: "q" for t in (np.int8, np.int16, np.int32, np.int64)}
@@ -24,7 +24,8 @@ MISS = object()  # what a generated function returns for arguments of another ki
 def kind_of(value: Any) -> Any:
     """What decides on the machine code: types, and the layout of arrays."""
     if isinstance(value, np.ndarray):
-        return value.dtype, value.ndim, value.flags.num & _LAYOUT
+        flags = value.flags.num & _LAYOUT
+        return value.dtype, value.ndim, flags & ~_F if flags & _C else flags  # a row is both
     if isinstance(value, tuple):
         return (type(value), *map(kind_of, value))
     if type(value) is int and value >= 1 << 63:
@@ -111,9 +112,10 @@ class _Writer:
         self.values.append(argument)
 
     def _array(self, argument: str, dtype: np.dtype, ndim: int, layout: int) -> None:
+        asked = _LAYOUT & ~_F if layout & _C else _LAYOUT
         self.lines.append(
             f"if type({argument}) is not ndarray or {argument}.dtype is not {self.name(dtype)} "
-            f"or {argument}.ndim != {ndim} or {argument}.flags.num & {_LAYOUT} != {layout}: "
+            f"or {argument}.ndim != {ndim} or {argument}.flags.num & {asked} != {layout}: "
             "return MISS"
         )
         self.values += [f"address({argument})", f"*{argument}.shape"]

@@ -62,7 +62,8 @@ class Kernel:
         if variant is None:
             return self.dispatcher(*args)
         self._latest = variant
-        return variant(*map(plain, args, kinds))
+        result = variant(*map(plain, args, kinds))
+        return self.dispatcher(*args) if result is MISS else result
 
     def _variant(self, kinds: tuple, args: tuple) -> Callable | None:
         """Find or make the machine code for some arguments; None where Numba calls it."""

@@ -17,10 +17,10 @@ class _AlsoCompiled:
 
     def __init__(self, function: Callable) -> None:
         functools.update_wrapper(self, function)
-        self._function = function
+        self.py_func = function
 
     def __call__(self, *args: Any) -> Any:
-        return self._function(*args)
+        return self.py_func(*args)
 
     @property
     def _numba_type_(self) -> Any:
