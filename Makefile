@@ -12,10 +12,10 @@ demo: .venv
 	$(BIN)/neurosim demo
 
 test: .venv
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2
 
 slow: .venv
-	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m pytest -n 2 -m slow
 
 lint: .venv
 	$(BIN)/ruff check .

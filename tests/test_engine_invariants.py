@@ -101,7 +101,7 @@ def test_threads_that_pay_and_those_that_do_not_give_the_same_bits(monkeypatch):
     for together in (False, True):
         monkeypatch.setattr(
             "neurosim.engine.threads.Pace.pieces",
-            lambda pace, begin, end, together=together: [(begin, end, together)],
+            lambda pace, begin, end, together=together: [(begin, end, together, False)],
         )
         found.append(ns.simulate(net, 250.0, threads=3))
     assert found[0].counts["cells"].sum() > 500
@@ -122,3 +122,53 @@ def test_an_error_in_one_thread_ends_the_others():
 
     with pytest.raises(ValueError, match="part 1 broke"):
         Crew(3).run(work)
+
+
+def test_after_ctrl_c_or_a_thread_that_does_not_start_nobody_works_on(monkeypatch):
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+
+    from neurosim.engine.threads import Crew, let_others_run
+
+    submit, ended = ThreadPoolExecutor.submit, threading.Event()
+
+    def failing(pool, function, *args):
+        if args[1] == 2:
+            raise RuntimeError("can't start new thread")
+        return submit(pool, function, *args)
+
+    def work(part, broken):
+        while not broken():
+            let_others_run()
+        ended.set()
+
+    crew = Crew(3)
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", failing)
+    with pytest.raises(RuntimeError, match="start new thread"):
+        crew.run(work)
+    assert ended.is_set()
+    monkeypatch.undo()
+    done = []
+    crew.run(lambda part, broken: done.append(part))
+    assert sorted(done) == [0, 1, 2]
+
+
+def test_short_chunks_are_measured_too():
+    from neurosim.engine.threads import Pace
+
+    pace, seen = Pace(), []
+    for begin in range(0, 300, 20):
+        for first, last, together, measured in pace.pieces(begin, begin + 20):
+            seen.append(together)
+            pace.note(together, last - first, 1e-3 if together else 1e-2, measured)
+    assert seen[:2] == [False, True]
+    assert sum(seen) > 10
+
+
+def test_max_rate_does_not_depend_on_cuts():
+    net = ns.Network(seed=1)
+    net.add(ns.PoissonSource(100, rate=100.0), "noise")
+    for chunk in (None, 10.0, 70.0):
+        with pytest.raises(ns.errors.SimulationError, match="max_rate = 20"):
+            ns.Simulator(net, max_rate=20.0).run(1000.0, chunk=chunk)
+        ns.Simulator(net, max_rate=130.0).run(1000.0, chunk=chunk)

@@ -232,3 +232,32 @@ def test_sleepers_and_stepped_populations_may_be_connected():
     on, off = (ns.simulate(net, 100.0, dtype="float64", sleep=sleep) for sleep in (True, False))
     assert spikes_of([on]) == spikes_of([off])
     assert on.counts["sleepy"].sum() > 20
+
+
+@pytest.mark.parametrize("tau_syn", [1e-3, (1e-3, 1e-3)])
+def test_time_constants_far_below_dt_give_no_nan(tau_syn):
+    net = ns.Network()
+    net.add(ns.LIF(1, tau_m=1e-3, tau_syn=tau_syn, t_ref=1.0, i_ext=2.0), "cell")
+    on, off = (ns.simulate(net, 50.0, sleep=sleep) for sleep in (True, False))
+    assert spikes_of([on]) == spikes_of([off])
+    assert on.counts["cell"][0] > 10
+
+
+def test_idle_neurons_are_brought_up_to_date_before_their_anchor_wraps(monkeypatch):
+    net = quiet_network(n=30)
+    expected = ns.simulate(net, 90.0, dtype="float64", sleep=True)
+    monkeypatch.setattr("neurosim.engine.sleeping._COMMIT", 100)
+    committed = ns.simulate(net, 90.0, dtype="float64", sleep=True)
+    assert spikes_of([committed]) == spikes_of([expected])
+
+
+def test_sleep_does_not_move_the_looks_of_stop_conditions():
+    net = quiet_network(n=1200, rate=20.0)
+    stops = {
+        ns.simulate(
+            net, 300.0, chunk=30.0, stop=ns.engine.StopAtSpikes("cells", 2000), sleep=sleep
+        ).t_stop
+        for sleep in (True, False, "auto")
+    }
+    assert len(stops) == 1
+    assert stops.pop() % 30.0 == 0.0

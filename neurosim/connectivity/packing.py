@@ -56,7 +56,7 @@ def packing(low: int, high: int, largest: float, real: str) -> Packing | None:
     >>> packing(0, 5_000_000, 0.35, "float32")
     """
     bits = max((high - low - 1).bit_length(), 32 - _MOST_WEIGHT_BITS[real], 1)
-    if 32 - bits < FEWEST_WEIGHT_BITS:
+    if 32 - bits < FEWEST_WEIGHT_BITS or not math.isfinite(largest):
         return None
     limit = 2 ** (31 - bits) - 1
     least = 1.0 if real == "int32" else _LEAST_SCALE

@@ -42,6 +42,7 @@ class BuiltPopulation:
     counts: np.ndarray = field(init=False)
     state: np.ndarray = field(init=False)
     initial: np.ndarray = field(init=False)
+    spiked: np.ndarray | None = field(default=None, init=False)
     rows: dict[str, np.ndarray] = field(default_factory=dict, init=False)
     _keep: list[Any] = field(default_factory=list, init=False)
 
@@ -54,6 +55,8 @@ class BuiltPopulation:
         """Back to the state at time 0."""
         self.state[...] = self.initial
         self.counts[:] = 0
+        if self.spiked is not None:
+            self.spiked[:] = 0
 
     def count(self, ids: np.ndarray) -> None:
         """Count spikes that no kernel counted (those of a source)."""
@@ -90,7 +93,7 @@ class BuiltPopulation:
         row_values = np.array([cast[k] for k in rows], self.real).reshape(len(rows), n)
         self.rows = dict(zip(rows, row_values, strict=True))
         scalar_values = np.array([cast[k] for k in scalars], self.real)
-        spiked = np.zeros(n, np.uint8)
+        self.spiked = spiked = np.zeros(n, np.uint8)
         arrays = [self.state, row_values, scalar_values, inputs[first:], spiked]
         if self.sleep is not None:
             kernel = partial(self._kernel, model=model, rows=rows, scalars=scalars)

@@ -216,7 +216,7 @@ class Run:
 
     def _chunk(self) -> str | None:
         sim, plan, begin = self.sim, self.plan, self.sim.loop.step
-        end = min(begin + plan.chunk, plan.end, sim.loop.next_decision())
+        end = min(begin + plan.chunk, plan.end)
         found = dict(
             zip(sim.network.populations, self.advance(end, self.spikes, self.probes), strict=True)
         )

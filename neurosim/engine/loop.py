@@ -15,6 +15,7 @@ from .history import History
 from .stores import BuiltComponent
 from .threads import Crew, Pace, let_others_run
 
+_NOBODY = np.zeros(0, np.int64)  # progress of parts where nobody waits
 CHUNK = 1000  # steps per chunk: progress, guards and files work at this grain
 
 
@@ -38,7 +39,6 @@ class ClockLoop:
         ]
         self._history_table = np.zeros((len(self._histories), self.parts, 3), np.int64)
         self._crew, self._paces = Crew(self.parts), {}
-        self._progress = np.zeros(self.parts * APART, np.int64)
         self._stores = built.synapses.tables
         places = built.inputs.size if built.sleeping() else 0
         self._marks = np.zeros(places, np.uint8)
@@ -60,6 +60,7 @@ class ClockLoop:
         for sleepers in self.built.sleeping().values():
             sleepers.reset()
         self.built.inputs[:] = 0
+        self._marks[:] = 0
 
     def threads_share(self) -> float:
         """Share of the steps, so far, that several threads computed at once."""
@@ -98,7 +99,7 @@ class ClockLoop:
         tables = self._tables(np.zeros((0, PROBE_COLUMNS), np.int64))
         span = Span(0, self.parts, self.parts, 0, self._length + 1, 0, 0, 0, 0)
         nobody = np.empty(0, np.int64), np.empty((0, 3), np.int64)
-        run_steps(tables, span, *nobody, self._progress, self.built.dt)
+        run_steps(tables, span, *nobody, _NOBODY, self.built.dt)
         for drive in self.drives.values():
             drive.spikes(0, 0, self.built.dt)
 
@@ -125,8 +126,8 @@ class ClockLoop:
 
     def next_decision(self) -> float:
         """The step up to which it is settled who sleeps: on an absolute grid, whatever the cuts."""
-        open_ = any(not sleepers.always for sleepers in self.built.sleeping().values())
-        return (self.step // sleeping.CHUNK + 1) * sleeping.CHUNK if open_ else math.inf
+        periods = [sleepers.period for sleepers in self.built.sleeping().values()]
+        return min(((self.step // p + 1) * p for p in periods), default=math.inf)
 
     def _decide_who_sleeps(self, probed: set[int]) -> None:
         for p, sleepers in self.built.sleeping().items():
@@ -156,25 +157,27 @@ class ClockLoop:
         """Compute a component, on threads where they pay."""
         component = self.built.synapses.components[k]
         if self.parts == 1 or component.window == 0:  # zero delays: group by group
-            self._run_parts(component, begin, end, tables, (0, self.parts), 0)
+            self._run_parts(component, begin, end, tables, (0, self.parts), _NOBODY)
             return
         pace = self._paces.setdefault(k, Pace())
-        for first, last, together in pace.pieces(begin, end):
+        for first, last, together, measured in pace.pieces(begin, end):
             since = time.perf_counter()
             if together:
                 self._run_together(component, first, last, tables)
             else:
-                self._run_parts(component, first, last, tables, (0, self.parts), 0)
-            pace.note(together, last - first, time.perf_counter() - since)
+                self._run_parts(component, first, last, tables, (0, self.parts), _NOBODY)
+            pace.note(together, last - first, time.perf_counter() - since, measured)
 
     def _run_together(
         self, component: BuiltComponent, begin: int, end: int, tables: Tables
     ) -> None:
-        self._progress[:] = begin
+        progress = np.full(self.parts * APART, begin)  # its own: a broken run leaves nothing
         window = max(component.window, 0)  # none: parts do not hear of each other
 
         def work(part: int, broken: Callable[[], bool]) -> None:
-            self._run_parts(component, begin, end, tables, (part, part + 1), window, broken)
+            self._run_parts(
+                component, begin, end, tables, (part, part + 1), progress, window, broken
+            )
 
         self._crew.run(work)
 
@@ -185,7 +188,8 @@ class ClockLoop:
         end: int,
         tables: Tables,
         parts: tuple[int, int],
-        window: int,
+        progress: np.ndarray,
+        window: int = 0,
         broken: Callable[[], bool] = lambda: False,
     ) -> None:
         """Compute steps of some parts; let their histories grow whenever they are full."""
@@ -194,7 +198,7 @@ class ClockLoop:
             span = Span(*parts, fixed[0], base, fixed[1], self.step, begin, end, window)
             begin = int(
                 run_steps(
-                    tables, span, component.members, component.groups, self._progress,
+                    tables, span, component.members, component.groups, progress,
                     self.built.dt,
                 )
             )  # fmt: skip

@@ -13,21 +13,19 @@ from ..connectivity.delays import to_steps, to_times
 from ..errors import ParameterError, SimulationError
 from ..estimate import available_memory, check_memory, estimate_memory
 from ..network import Network
-from .build import Built, BuiltPopulation, build
+from .build import Built, build
 from .changing import LearningSynapses
 from .checkpoint import load_state, save_state
 from .drive import drives
+from .guards import Found, Guards
 from .inputs import prepare_inputs, read_streams
 from .learning import learning_names
 from .longrun import Plan, Run, resume_run
-from .loop import CHUNK, ClockLoop
+from .loop import ClockLoop
 from .precision import choose_dtype
 from .recording import SpikeRecorder, TraceRecorder
 from .result import Result
 from .stop import Condition
-
-Found = list[tuple[np.ndarray, np.ndarray]]  # (steps, ids) of each population
-
 
 _BUILD_OPTIONS = ("round_delays", "max_rate", "sleep", "weights", "learning", "max_memory")
 _SLEEP = {True: "always", False: "never", "auto": "auto"}
@@ -53,13 +51,13 @@ class Simulator:
     round_delays : bool
         Round delays between 0 and dt to the grid instead of refusing them.
     max_rate : float, optional
-        Stop with an error when a population's mean rate in a chunk exceeds this [Hz], or
-        [spikes per step].
+        Stop with an error when a population's mean rate over 1000 steps (of an absolute grid)
+        exceeds this [Hz], or [spikes per step].
     sleep : bool or "auto"
         Let neurons sleep that cannot fire without input (models with ``leap`` and ``quiet``,
         populations without stimuli): work then grows with arrivals. True: always. "auto":
-        populations of 1000 neurons or more, while fewer than 2 % of them get an arrival in
-        a step (decided every 1000 steps from the spikes alone). A sleeper's state is the
+        populations of 1000 neurons or more, while they get fewer than 2 arrivals per 100
+        neurons and step (decided every 1000 steps from the spikes alone). A sleeper's state is the
         exact solution between arrivals, rounded otherwise than by single steps.
     weights : {"exact", "packed"}
         "packed" keeps target and weight of a synapse in 32 bits: half the memory at about the
@@ -128,6 +126,7 @@ class Simulator:
         )  # fmt: skip
         self.loop = ClockLoop(self.built, drives(network, dt))
         self.loop.compile()
+        self._guards = Guards(self.built, self.max_rate)
         self.build_s = time.perf_counter() - begin
         self._whole = True
 
@@ -142,6 +141,7 @@ class Simulator:
         Added inputs are forgotten.
         """
         self.loop.reset()
+        self._guards.reset()
         self._whole = True
 
     def synapses(self, projection: str) -> LearningSynapses:
@@ -308,42 +308,25 @@ class Simulator:
         return max(0, math.ceil(duration / self.dt - 1e-6))
 
     def _run_chunk(self, end: int, spikes: SpikeRecorder, probes: TraceRecorder) -> Found:
-        begin = self.loop.step
-        read_streams(self.loop, end)  # an error of a stream leaves the state whole
-        self._whole = False  # until the chunk is done: an error or Ctrl-C may strike inside
-        found = self.loop.run_chunk(end, probes.table(begin, end))
-        for built, (steps, ids) in zip(self.built.populations, found, strict=True):
-            self._guard(built, ids.size, begin, end)
-            spikes.add(built.population.name, steps, ids)
+        pieces = []
+        while self.loop.step < end or not pieces:
+            begin, stop = self.loop.step, min(end, self.loop.next_decision())
+            read_streams(self.loop, stop)  # an error of a stream leaves the state whole
+            self._whole = False  # until it is done: an error or Ctrl-C may strike inside
+            found = self.loop.run_chunk(stop, probes.table(begin, stop))
+            self._guards.see(begin, stop, found)
+            for name, (steps, ids) in zip(self.network.populations, found, strict=True):
+                spikes.add(name, steps, ids)
+            pieces.append(found)
+            self._whole = True
         spikes.chunk_done()
         probes.chunk_done()
-        self._whole = True
-        return found
-
-    def _guard(self, built: BuiltPopulation, n_spikes: int, begin: int, end: int) -> None:
-        """Stop on NaN or infinite state, and on run-away activity."""
-        name, unit = (
-            built.population.name,
-            "ms" if self.network.time == "continuous" else "steps",
-        )
-        where = f"before t = {to_times(end, self.dt):g} {unit}"
-        finite = np.isfinite(built.state)
-        if not finite.all():
-            bad = np.argwhere(~finite)
-            variable = list(built.population.neurons.model.state)[bad[0, 0]]
-            raise SimulationError(
-                f"Population {name!r}.{variable} must be finite, got "
-                f"{built.state[tuple(bad[0])]} in neuron {bad[0, 1]} {where}; "
-                "check weights and time constants, or use dtype='float64'"
-            )
-        # Shorter pieces count as a whole chunk: how a run is cut must not decide.
-        span = max(end - begin, CHUNK) * self.dt / (1000.0 if unit == "ms" else 1.0)
-        rate = n_spikes / built.population.n / span
-        if self.max_rate is not None and rate > self.max_rate:
-            raise SimulationError(
-                f"Population {name!r}.rate must be <= max_rate = {self.max_rate:g}, "
-                f"got {rate:g} {where}; weaken excitation, or raise max_rate"
-            )
+        if len(pieces) == 1:
+            return pieces[0]
+        return [
+            tuple(map(np.concatenate, zip(*of_one, strict=True)))
+            for of_one in zip(*pieces, strict=True)
+        ]
 
 
 def _grid_step(network: Network, dt: float | None) -> float:

@@ -24,6 +24,7 @@ _LEAST_AUTO = 1000  # neurons below which deciding is not worth it
 _WORTH_SLEEPING = 0.02  # arrivals per neuron and step below which sleeping pays
 _NOT_WORTH_SLEEPING = 0.04  # awake neurons above which it does not
 CHUNK = 1000  # steps between two decisions, on an absolute grid
+_COMMIT = 10**9  # steps after which the state of idle neurons is brought up to date
 _LOW = (1 << 32) - 1
 _FEW = 32
 
@@ -133,8 +134,16 @@ class Sleepers:
         lists = (self.listed, self.awake, self.tallies, self.fired)
         return [doze, peek, self.table, self.n, self.first, self.places, *map(address, lists)]
 
+    @property
+    def period(self) -> int:
+        """Steps between two decisions."""
+        return _COMMIT if self.always else CHUNK
+
     def decide(self, step: int, dt: float) -> None:
         """Sleep, or stop sleeping, from ``step`` on, by what the last ``CHUNK`` steps were like."""
+        if self.asleep and step % _COMMIT == 0:  # before an anchor is out of sight
+            self.state[...] = self.present(step - 1, dt)
+            self.anchor[:] = (step - 1) & _LOW
         if self.always:
             return
         work = int(self.tallies[1].sum()) if self.asleep else self.arrivals
@@ -146,9 +155,11 @@ class Sleepers:
             self.asleep = False
             self.patience = min(2 * self.patience, 64)
             self.wait = self.patience
-        elif not self.asleep and self.wait > 0:
+        elif self.asleep:
+            self.patience = max(1, self.patience // 2)
+        elif self.wait > 0:
             self.wait -= 1
-        elif not self.asleep and share < _WORTH_SLEEPING:
+        elif share < _WORTH_SLEEPING:
             self.asleep = True
             self._list(np.full(self.n, (step - 1) & _LOW, np.uint32), np.ones(self.n, np.uint8))
 

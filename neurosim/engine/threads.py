@@ -5,13 +5,17 @@ be slower than one, most of all where another process keeps a core busy, so both
 timed on a few steps now and then, and the faster one is taken for the rest.
 """
 
+import math
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 
 _PROBE = 50  # steps of a measurement
 _LONGEST_WAIT = 64  # chunks between two measurements
+
+Work = Callable[[int, Callable[[], bool]], None]  # of a part, and whether to give up
 
 
 class Pace:
@@ -23,7 +27,8 @@ class Pace:
     """
 
     def __init__(self) -> None:
-        self._cost = [0.0, 0.0]  # seconds per step: alone, together
+        self._cost = [0.0, math.inf]  # seconds per step: alone, together
+        self._unmeasured: list[bool] = []
         self._chunk, self._next = 0, 0
         self.steps = [0, 0]
 
@@ -32,20 +37,23 @@ class Pace:
         """Are threads faster, as far as is known?"""
         return self._cost[True] < self._cost[False]
 
-    def pieces(self, begin: int, end: int) -> Iterator[tuple[int, int, bool]]:
-        """(begin, end, together) of the pieces of a chunk; measured ones first."""
-        if self._chunk >= self._next and end - begin >= 4 * _PROBE:
-            for together in (False, True):
-                yield begin, begin + _PROBE, together
-                begin += _PROBE
+    def pieces(self, begin: int, end: int) -> Iterator[tuple[int, int, bool, bool]]:
+        """(begin, end, together, measured) of the pieces of a chunk."""
+        if self._chunk >= self._next and not self._unmeasured:
+            self._unmeasured = [False, True]
             self._next = min(2 * self._chunk + 1, self._chunk + _LONGEST_WAIT)
         self._chunk += 1
-        yield begin, end, self.together
+        while self._unmeasured and begin < end:
+            stop = min(begin + _PROBE, end)
+            yield begin, stop, self._unmeasured.pop(0), True
+            begin = stop
+        if begin < end:
+            yield begin, end, self.together, False
 
-    def note(self, together: bool, steps: int, seconds: float) -> None:
-        """Take a measurement."""
+    def note(self, together: bool, steps: int, seconds: float, measured: bool) -> None:
+        """Take what a piece has cost."""
         self.steps[together] += steps
-        if steps == _PROBE:
+        if measured:
             self._cost[together] = seconds / steps
 
 
@@ -55,26 +63,34 @@ class Crew:
     def __init__(self, parts: int) -> None:
         self.parts = parts
         self._pool: ThreadPoolExecutor | None = None
-        self._broken = threading.Event()
+        self._process = 0
 
-    def run(self, work: Callable[[int, Callable[[], bool]], None]) -> None:
-        """Call ``work(part, broken)`` for each part at once; ``broken()`` says to give up."""
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(self.parts - 1)
-        self._broken.clear()
-        jobs = [self._pool.submit(self._guarded, work, part) for part in range(1, self.parts)]
+    def run(self, work: Work) -> None:
+        """Call ``work(part, broken)`` for each part at once; ``broken()`` says to give up.
+
+        After an error, or Ctrl-C at any moment, no thread is at work any more.
+        """
+        if self._pool is None or self._process != os.getpid():  # a fork has no threads
+            self._pool, self._process = ThreadPoolExecutor(self.parts - 1), os.getpid()
+        broken = threading.Event()
         try:
-            self._guarded(work, 0)
+            others = range(1, self.parts)
+            jobs = [self._pool.submit(self._guarded, work, part, broken) for part in others]
+            self._guarded(work, 0, broken)
             for job in jobs:
                 job.result()
-        finally:  # on Ctrl-C or an error: nobody may still write when a reset clears
-            wait(jobs)
-
-    def _guarded(self, work: Callable[[int, Callable[[], bool]], None], part: int) -> None:
-        try:
-            work(part, self._broken.is_set)
         except BaseException:
-            self._broken.set()  # the others wait for this part no longer
+            broken.set()
+            pool, self._pool = self._pool, None
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+    @staticmethod
+    def _guarded(work: Work, part: int, broken: threading.Event) -> None:
+        try:
+            work(part, broken.is_set)
+        except BaseException:
+            broken.set()  # the others wait for this part no longer
             raise
 
 

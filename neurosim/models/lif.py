@@ -55,7 +55,7 @@ def _leap_1(v, i_syn, refractory, steps, v_inf, rate, rate_syn, slow_syn, gap_sy
     free = steps - held
     v = v_inf + (v - v_inf) * math.exp(-rate * free)
     factor = free if gap_syn == 0.0 else math.expm1(-gap_syn * free)
-    factor = factor * math.exp(-slow_syn * (free - 1.0)) * leap_syn
+    factor = factor * math.exp(-slow_syn * max(free - 1.0, 0.0)) * leap_syn
     v = v + i_syn * math.exp(-rate_syn * held) * factor
     return v, i_syn * math.exp(-rate_syn * steps), refractory - held
 
@@ -69,8 +69,8 @@ def _leap_2(
     v = v_inf + (v - v_inf) * math.exp(-rate * free)
     exc = free if gap_exc == 0.0 else math.expm1(-gap_exc * free)
     inh = free if gap_inh == 0.0 else math.expm1(-gap_inh * free)
-    exc = exc * math.exp(-slow_exc * (free - 1.0)) * leap_exc
-    inh = inh * math.exp(-slow_inh * (free - 1.0)) * leap_inh
+    exc = exc * math.exp(-slow_exc * max(free - 1.0, 0.0)) * leap_exc
+    inh = inh * math.exp(-slow_inh * max(free - 1.0, 0.0)) * leap_inh
     v = v + i_exc * math.exp(-rate_exc * held) * exc + i_inh * math.exp(-rate_inh * held) * inh
     i_exc, i_inh = i_exc * math.exp(-rate_exc * steps), i_inh * math.exp(-rate_inh * steps)
     return v, i_exc, i_inh, refractory - held
