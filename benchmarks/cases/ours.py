@@ -26,6 +26,7 @@ def measured(args: argparse.Namespace, clock: Clock, net: ns.Network, synapses: 
         "version": ns.__version__, "precision": dtype, "weights": args.weights, "sleep": args.sleep,
         "build_cpu_s": build[0], "build_wall_s": build[1], "warmup_cpu_s": warmup[0],
         "run_cpu_s": run[0], "run_wall_s": run[1],
+        "threads_chosen": f"together on {100 * result.threads_share:.0f} % of the steps",
     }  # fmt: skip
     if args.record == "spikes":
         trains = {name: (result.spikes[name].times, result.spikes[name].ids) for name in cells}
