@@ -22,7 +22,6 @@ from .kernels import JIT as JIT
 from .kernels import Kernel as Kernel
 from .kernels import inlined as inlined
 from .kernels import kernel as kernel
-from .kernels import lean_kernel as lean_kernel
 from .objectfiles import cache_folder as cache_folder
 from .plain import INT32 as INT32
 from .plain import INT64 as INT64

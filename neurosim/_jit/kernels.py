@@ -117,9 +117,6 @@ def kernel(function: Callable) -> Callable:
     return Kernel(function) if JIT else function
 
 
-lean_kernel = kernel
-
-
 def inlined(function: Callable) -> Callable:
     """Compile a function that only other compiled code calls, and do not cache it."""
     return Kernel(function, cache=False) if JIT else function

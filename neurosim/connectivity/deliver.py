@@ -7,7 +7,7 @@ cache while the present one is added, as each lies somewhere else in memory.
 
 import numpy as np
 
-from .._jit import INT32, INT64, UINT32, lean_kernel, prefetch, view
+from .._jit import INT32, INT64, UINT32, kernel, prefetch, view
 
 # Columns of the integer table through which the kernels see a store.
 (
@@ -28,7 +28,7 @@ _LINE = 16  # synapses of four bytes in a line of the cache
 _AHEAD = 8 * _LINE  # the processor's own prefetch follows after a few lines
 
 
-@lean_kernel
+@kernel
 def _fetch(store, offsets, targets, weights, history, length, emitted, delay):
     """Ask for the segments of one delay, before they are needed."""
     span = store[D_MAX] - store[D_MIN] + 1
@@ -45,7 +45,7 @@ def _fetch(store, offsets, targets, weights, history, length, emitted, delay):
                     prefetch(weights, place)
 
 
-@lean_kernel
+@kernel
 def _add_packed(cells, bits, base, scale, buffer):
     """Add a segment of packed synapses; the scale is a power of two, so nothing rounds."""
     low, first = np.uint64((1 << bits) - 1), np.uint64(base)
@@ -54,7 +54,7 @@ def _add_packed(cells, bits, base, scale, buffer):
         buffer[first + (cells[j] & low)] += weight * scale
 
 
-@lean_kernel
+@kernel
 def _add(store, targets, weights, first, last, buffer):
     """Add the weights of one segment to the buffer."""
     segment = targets[first:last]
@@ -70,7 +70,7 @@ def _add(store, targets, weights, first, last, buffer):
             buffer[segment[j]] += weight_of[j]
 
 
-@lean_kernel
+@kernel
 def _touch(store, targets, first, last, marks, touched, n):
     """List the places of a segment that no arrival of this step has touched before."""
     low, base = np.uint64(0xFFFFFFFF), np.uint64(0)
@@ -84,7 +84,7 @@ def _touch(store, targets, first, last, marks, touched, n):
     return n
 
 
-@lean_kernel
+@kernel
 def _first_of(steps, begin, end, delay):
     """The first place in ``begin ... end`` with at least this delay; the delays ascend."""
     while begin < end:
@@ -96,7 +96,7 @@ def _first_of(steps, begin, end, delay):
     return begin
 
 
-@lean_kernel
+@kernel
 def _deliver_learning(store, history, length, place, buffer, marks, touched, n):
     """The same from rows whose delays may have changed: a segment is searched for."""
     rows = view(store[OFFSETS], store[N_OFFSETS], INT64)
@@ -119,7 +119,7 @@ def _deliver_learning(store, history, length, place, buffer, marks, touched, n):
     return n
 
 
-@lean_kernel
+@kernel
 def deliver(store, history, length, place, buffer, marks, touched, n):
     """Add the arrivals of one step to ``buffer``.
 

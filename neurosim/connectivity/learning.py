@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import address, lean_kernel
+from .._jit import address, kernel
 from ..errors import ParameterError
 from .deliver import LEARNING
 from .sparse import SparseStore
@@ -18,7 +18,7 @@ _LONGEST = 2**31 - 1  # steps of a delay
 _GROWTH = 4  # a store that is full grows by a quarter of each row, and by this many slots
 
 
-@lean_kernel
+@kernel
 def _sort_rows(sorted_rows, rows, targets, steps, weights, ids, places):
     """Sort rows by (delay, edge id), in place; no two keys are equal.
 

@@ -22,7 +22,7 @@ from .._jit import (
     UINT64,
     call,
     flush_denormals,
-    lean_kernel,
+    kernel,
     read_progress,
     restore_rounding_mode,
     view,
@@ -92,7 +92,7 @@ class Span(NamedTuple):
     window: int  # steps that parts may be apart; 0 where nobody else is at work
 
 
-@lean_kernel
+@kernel
 def _sleep(tables, members):
     """Does any of these populations sleep?"""
     n = 0
@@ -101,7 +101,7 @@ def _sleep(tables, members):
     return n > 0
 
 
-@lean_kernel
+@kernel
 def _collect(tables, span, part, group, members, place):
     """Add the arrivals of one step to the input buffers of a group; wake who sleeps."""
     marks = tables.marks if _sleep(tables, members) else tables.marks[:0]
@@ -114,7 +114,7 @@ def _collect(tables, span, part, group, members, place):
     wake(tables.sleepers, members, part, span.parts, touched, n, marks)
 
 
-@lean_kernel
+@kernel
 def _advance(tables, span, part, p, step, dt):
     """Advance a part of one population to a step; note its spikes and its probes."""
     row = tables.populations[p]
@@ -137,7 +137,7 @@ def _advance(tables, span, part, p, step, dt):
     _probe(tables, p, step, lo, hi, span.first, dt)
 
 
-@lean_kernel
+@kernel
 def _note_few(row, history, length, place, fired):
     """Append neurons, sorted, to the history."""
     starts = view(history[STARTS], length, INT64)
@@ -151,14 +151,14 @@ def _note_few(row, history, length, place, fired):
     starts[place + 1] = k
 
 
-@lean_kernel
+@kernel
 def _any_of_64(words, block):
     """Is a flag set in a block of 64? ``words`` holds eight flags each."""
     w = words[8 * block :]
     return (w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7]) != 0
 
 
-@lean_kernel
+@kernel
 def _note_spikes(row, history, length, place, lo, hi, any_fired):
     """Append the fired neurons of ``lo..hi`` to the history, in order of their index."""
     starts = view(history[STARTS], length, INT64)
@@ -185,7 +185,7 @@ def _note_spikes(row, history, length, place, lo, hi, any_fired):
     starts[place + 1] = k
 
 
-@lean_kernel
+@kernel
 def _probe(tables, p, step, lo, hi, begin, dt):
     """Copy the probed state of population ``p``, where this step is due."""
     for q in range(tables.probe_starts[p], tables.probe_starts[p + 1]):
@@ -209,7 +209,7 @@ def _probe(tables, p, step, lo, hi, begin, dt):
                 out[line * ids.size + k] = state[probe[P_VARIABLE] * row[N] + ids[k]]
 
 
-@lean_kernel
+@kernel
 def _has_room(tables, span, part, members, place):
     """Is there space for every neuron of this part to fire once more?"""
     for p in members:
@@ -222,7 +222,7 @@ def _has_room(tables, span, part, members, place):
     return True
 
 
-@lean_kernel
+@kernel
 def _ready(tables, span, members, step, progress):
     """Can a step be computed? Others must have come near enough, and histories hold it."""
     if span.window > 0:
@@ -238,7 +238,7 @@ def _ready(tables, span, members, step, progress):
     return True
 
 
-@lean_kernel
+@kernel
 def run_steps(tables, span, members, groups, progress, dt):
     """Compute steps ``span.begin`` to ``span.end`` of some parts of some populations.
 

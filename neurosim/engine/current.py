@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .._jit import INT64, address, lean_kernel, view
+from .._jit import INT64, address, kernel, view
 from ..connectivity.delays import to_steps
 from ..errors import BuildError
 from ..models.base import Neurons, Value
@@ -38,13 +38,13 @@ BLOCK = 1024  # neurons whose currents are summed before they are written
 FLOAT64 = np.empty(0)
 
 
-@lean_kernel
+@kernel
 def _level(row, numbers, m):
     """The piece of a mean's schedule in the interval after grid point ``m``."""
     return level_at(m, view(row[EDGES], row[LEVELS], FLOAT64), numbers[PERIOD])
 
 
-@lean_kernel
+@kernel
 def _renew(row, numbers, m, begin, x):
     """Move the noise ``x`` of the neurons from ``begin`` on to the interval after ``m``."""
     key, h = np.uint64(row[KEY]), m // row[EVERY]
@@ -57,7 +57,7 @@ def _renew(row, numbers, m, begin, x):
             x[j] = keep * x[j] + fresh * normal(key, h, begin + j)
 
 
-@lean_kernel
+@kernel
 def _add_current(row, level, begin, x, total):
     """Add one current of the neurons from ``begin`` on: its mean, then std x."""
     end, width = begin + total.size, row[MEAN_WIDTH]
@@ -80,7 +80,7 @@ def _add_current(row, level, begin, x, total):
             total[j] += scale * x[j]
 
 
-@lean_kernel
+@kernel
 def _write_row(row, begin, total, like):
     """Write base + slope I to a parameter of the neurons from ``begin`` on."""
     end = begin + total.size
@@ -96,7 +96,7 @@ def _write_row(row, begin, total, like):
             target[j] = b + s * total[j]
 
 
-@lean_kernel
+@kernel
 def _hold(header, m, lo, hi, renewing, like):
     """Sum the currents of the neurons ``lo..hi`` after grid point ``m``; write the rows.
 
@@ -120,7 +120,7 @@ def _hold(header, m, lo, hi, renewing, like):
             _write_row(rows[r * ROW_COLUMNS : (r + 1) * ROW_COLUMNS], begin, total, like)
 
 
-@lean_kernel
+@kernel
 def hold_currents(at, step, lo, hi, like):
     """Bring the rows of the neurons ``lo..hi`` to the step that leads to grid point ``step``.
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .._jit import lean_kernel
+from .._jit import kernel
 from ..connectivity.delays import step_of, to_steps
 from ..errors import BuildError
 from ..models.schedule import as_schedule
@@ -18,7 +18,7 @@ from .stream import SpikeReader
 _LARGEST_RATE = 1e7  # Hz; each spike is drawn and kept
 
 
-@lean_kernel
+@kernel
 def _level(edges, period, t):
     """(piece of a schedule at time ``t``, start of its cycle)."""
     cycle = math.floor((t - edges[0]) / period) * period if period > 0.0 else 0.0
@@ -32,7 +32,7 @@ def _level(edges, period, t):
     return low, cycle
 
 
-@lean_kernel
+@kernel
 def _next_spike(t, wait, edges, means, period, per_cycle):
     """When a process that spiked at ``t`` spikes next: its rate's integral grows by ``wait``.
 
@@ -77,7 +77,7 @@ def _next_spike(t, wait, edges, means, period, per_cycle):
             cycle += whole * period
 
 
-@lean_kernel
+@kernel
 def _first_spikes(key, start, edges, means, period, per_cycle, upcoming):
     """The first spike of each process."""
     for i in range(upcoming.size):
@@ -86,7 +86,7 @@ def _first_spikes(key, start, edges, means, period, per_cycle, upcoming):
         upcoming[i] = _next_spike(start, wait, edges, means[c], period, per_cycle[c])
 
 
-@lean_kernel
+@kernel
 def _spikes(key, edges, means, period, per_cycle, upcoming, drawn, dt, end, begin, steps, ids):
     """Spikes on the steps before ``end`` of the processes from ``begin`` on.
 

@@ -131,7 +131,7 @@ class ClockLoop:
 
     def _decide_who_sleeps(self, probed: set[int]) -> None:
         for p, sleepers in self.built.sleeping().items():
-            if self.step % sleeping.CHUNK == 0 and self.step > 0:
+            if self.step % sleepers.period == 0 and self.step > 0:
                 sleepers.decide(self.step, self.built.dt)
             self._sleepers[p] = sleepers.row(p in probed)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from .._jit import INT64, UINT8, address, call, callback, lean_kernel, view
+from .._jit import INT64, UINT8, address, call, callback, kernel, view
 from ..errors import BuildError
 from ..models.schedule import as_schedule
 from ..models.stimuli import NoiseCurrent, PoissonInput
@@ -39,7 +39,7 @@ WEIGHT, PERIOD = range(2)
 MOST_TABLES = 256  # of 8 KiB; further rates of a schedule do without, and are slower
 
 
-@lean_kernel
+@kernel
 def add_noise(stimuli, p, step, lo, hi):
     """Apply all stimuli of population ``p`` at one step, for neurons lo..hi."""
     for s in range(stimuli.shape[0]):

@@ -10,7 +10,7 @@ import math
 
 import numpy as np
 
-from .._jit import INT64, UINT8, UINT64, lean_kernel, view
+from .._jit import INT64, UINT8, UINT64, kernel, view
 from ..random import bits, uniform
 
 BLOCK, RATE_BLOCK = 1024, 256  # neurons whose counts are drawn before they are added
@@ -48,7 +48,7 @@ def undecided_table() -> np.ndarray:
     return np.full(TABLE_SIZE, UNDECIDED, np.uint8)
 
 
-@lean_kernel
+@kernel
 def count_at(u, mean, none):
     """The Poisson count at the quantile ``u``: the smallest k with P(count <= k) > u.
 
@@ -64,7 +64,7 @@ def count_at(u, mean, none):
     return k
 
 
-@lean_kernel
+@kernel
 def _look_up(cells, table, counts, marks):
     """Counts of a block; True where some are undecided."""
     for j in range(cells.size):
@@ -75,7 +75,7 @@ def _look_up(cells, table, counts, marks):
     return (seen & _MARKS) != _NOTHING
 
 
-@lean_kernel
+@kernel
 def _decide(key, step, first, cells, counts, marks, mean, none):
     """Replace undecided counts of the neurons from ``first`` on."""
     for k in range(marks.size):
@@ -87,7 +87,7 @@ def _decide(key, step, first, cells, counts, marks, mean, none):
                     counts[j] = min(count_at(u, mean, none), 254)
 
 
-@lean_kernel
+@kernel
 def add_by_table(key, step, lo, hi, table, mean, weight, scratch, inputs):
     """Add the arrivals of one step to the inputs of the neurons ``lo..hi``.
 
@@ -119,7 +119,7 @@ def add_by_table(key, step, lo, hi, table, mean, weight, scratch, inputs):
         first += size
 
 
-@lean_kernel
+@kernel
 def _count_block(u, means, none, p, total, counts):
     """Counts at the quantiles ``u``, one more in each round, until no quantile is left."""
     for j in range(u.size):
@@ -141,7 +141,7 @@ def _count_block(u, means, none, p, total, counts):
             total[j] += p[j]
 
 
-@lean_kernel
+@kernel
 def add_by_rate(key, step, lo, hi, means, none, weight, scratch, inputs):
     """The same with a mean of its own for each neuron; ``none`` is exp(-means)."""
     own = scratch + SCRATCH_BYTES * lo

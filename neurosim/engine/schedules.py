@@ -4,13 +4,13 @@ import math
 
 import numpy as np
 
-from .._jit import lean_kernel
+from .._jit import kernel
 from ..models.schedule import Schedule
 
 _TIE = 1e-9  # a change at 300.0000000001 steps is one at 300
 
 
-@lean_kernel
+@kernel
 def level_at(step, edges, period):
     """Index of the piece at grid point ``step``; edges and period in steps, 0 for none."""
     if edges.size == 1:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._jit import INT32, INT64, UINT8, address, call, lean_kernel, view
+from .._jit import INT32, INT64, UINT8, address, call, kernel, view
 from ..network import Network, Population
 
 # Columns of the table of sleepers: one row per population.
@@ -23,7 +23,7 @@ COLUMNS = 10
 _LEAST_AUTO = 1000  # neurons below which deciding is not worth it
 _WORTH_SLEEPING = 0.02  # arrivals per neuron and step below which sleeping pays
 _NOT_WORTH_SLEEPING = 0.04  # awake neurons above which it does not
-CHUNK = 1000  # steps between two decisions, on an absolute grid
+_PERIOD = 1000  # steps between two decisions, on an absolute grid
 _COMMIT = 10**9  # steps after which the state of idle neurons is brought up to date
 _LOW = (1 << 32) - 1
 _FEW = 32
@@ -137,17 +137,17 @@ class Sleepers:
     @property
     def period(self) -> int:
         """Steps between two decisions."""
-        return _COMMIT if self.always else CHUNK
+        return _COMMIT if self.always else _PERIOD
 
     def decide(self, step: int, dt: float) -> None:
-        """Sleep, or stop sleeping, from ``step`` on, by what the last ``CHUNK`` steps were like."""
+        """Sleep, or stop sleeping, from ``step`` on, by what the last period was like."""
         if self.asleep and step % _COMMIT == 0:  # before an anchor is out of sight
             self.state[...] = self.present(step - 1, dt)
             self.anchor[:] = (step - 1) & _LOW
         if self.always:
             return
         work = int(self.tallies[1].sum()) if self.asleep else self.arrivals
-        share = work / (self.n * CHUNK)
+        share = work / (self.n * _PERIOD)
         self.arrivals = 0
         self.tallies[1] = 0
         if self.asleep and share > _NOT_WORTH_SLEEPING:
@@ -172,12 +172,12 @@ class Sleepers:
         return now
 
 
-@lean_kernel
+@kernel
 def _peek_all(handle, table, n, ids, variable, out, step, dt):
     call(handle, (table, n, ids, n, 0, n, variable, out, step, dt))
 
 
-@lean_kernel
+@kernel
 def _owner(sleepers, members, place):
     """Which of these populations has this place among its input buffers?"""
     for p in members:
@@ -186,7 +186,7 @@ def _owner(sleepers, members, place):
     return members[0]
 
 
-@lean_kernel
+@kernel
 def wake(sleepers, members, part, parts, touched, n, marks):
     """Put the neurons behind the touched places on the lists of the awake."""
     k = 0
@@ -202,7 +202,7 @@ def wake(sleepers, members, part, parts, touched, n, marks):
         k = end
 
 
-@lean_kernel
+@kernel
 def _list(row, part, parts, touched):
     """Put neurons of one population on the list of the awake, unless they are there."""
     count = row[COUNT]
@@ -221,7 +221,7 @@ def _list(row, part, parts, touched):
     tally[0] = n_awake
 
 
-@lean_kernel
+@kernel
 def sort_few(ids):
     """Insertion sort."""
     for k in range(1, ids.size):
@@ -233,7 +233,7 @@ def sort_few(ids):
         ids[place + 1] = value
 
 
-@lean_kernel
+@kernel
 def doze(row, part, parts, step, dt, spiked):
     """Compute one step of the awake of one part of a population.
 
