@@ -38,7 +38,7 @@ def built(neurons, real: str) -> tuple[tuple, tuple]:
     """(arguments of :func:`many_steps` before the number of steps, what must stay alive)."""
     population = BuiltPopulation(Population("cells", neurons), real)
     inputs = np.zeros(2 * neurons.n, real)
-    row = population.row(0, 0.1, inputs, 0, ())
+    row = population.row(0, 0.1, inputs, np.zeros(0, np.uint8), 0, ())
     return (row[BLOCK], row[ADDRESSES], row[N]), (population, inputs, row)
 
 

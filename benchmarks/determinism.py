@@ -161,9 +161,9 @@ def run_check(name: str, net: ns.Network, steps: int, options: dict, seed: int) 
     return not different and spikes > 0
 
 
-def on_threads(pace: threads.Pace, begin: int, end: int) -> list[tuple[int, int, bool, bool]]:
+def on_threads(pace: threads.Pace, begin: int, end: int) -> list[tuple[int, int, bool]]:
     """Small networks would run on one thread; here threads work, whether it pays or not."""
-    return [(begin, end, True, False)]
+    return [(begin, end, True)]
 
 
 def main() -> int:

@@ -16,9 +16,9 @@ import time
 import numpy as np
 
 import neurosim as ns
-from neurosim._jit import address
+from neurosim._jit import address, address_of, call, kernel
 from neurosim.connectivity import FixedOutDegree
-from neurosim.connectivity.deliver import deliver
+from neurosim.connectivity.deliver import deliverer
 from neurosim.connectivity.learning import LearningStore
 from neurosim.connectivity.sparse import SparseStore
 from neurosim.engine.stores import build_stores
@@ -59,13 +59,21 @@ def history(args: argparse.Namespace, steps: int) -> tuple[np.ndarray, np.ndarra
     return table, starts, [ids]
 
 
+@kernel
+def deliver_all(handle, row, table, length, first, buffer):
+    """Deliver all steps, as the engine's kernel does."""
+    for step in range(STEPS):
+        where = (address_of(row), address_of(table), table.shape[0], length, first + step)
+        call(handle, (*where, address_of(buffer), buffer.size, 0, 0, 0))
+
+
 def measure(args: argparse.Namespace, form: str) -> dict:
     """Build a store, deliver through it for at least ``args.seconds``."""
     made, build_s = store(args, form)
     table, starts, kept = history(args, STEPS + made.d_max + 1)
     row = np.array(made.row(0), np.int64)
     buffer = np.zeros(args.sources + args.targets, np.float32)
-    marks, touched = np.empty(0, np.uint8), np.empty(1, np.uint32)
+    handle = deliverer(int(row[0]), "float32")
     if form == "learning":
         degree, rows = made.census(), made.rows
     else:
@@ -74,8 +82,7 @@ def measure(args: argparse.Namespace, form: str) -> dict:
     first = True  # not timed
     while used < args.seconds:
         begin = time.process_time()
-        for step in range(STEPS):
-            deliver(row, table, starts.size, step + made.d_max, buffer, marks, touched, 0)
+        deliver_all(handle, row, table, starts.size, made.d_max, buffer)
         if not first:
             used += time.process_time() - begin
             events += float(degree[kept[0]].sum()) * STEPS / (starts.size - 1)

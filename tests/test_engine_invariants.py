@@ -101,7 +101,7 @@ def test_threads_that_pay_and_those_that_do_not_give_the_same_bits(monkeypatch):
     for together in (False, True):
         monkeypatch.setattr(
             "neurosim.engine.threads.Pace.pieces",
-            lambda pace, begin, end, together=together: [(begin, end, together, False)],
+            lambda pace, begin, end, together=together: [(begin, end, together)],
         )
         found.append(ns.simulate(net, 250.0, threads=3))
     assert found[0].counts["cells"].sum() > 500
@@ -158,11 +158,24 @@ def test_short_chunks_are_measured_too():
 
     pace, seen = Pace(), []
     for begin in range(0, 300, 20):
-        for first, last, together, measured in pace.pieces(begin, begin + 20):
+        for first, last, together in pace.pieces(begin, begin + 20):
             seen.append(together)
-            pace.note(together, last - first, 1e-3 if together else 1e-2, measured)
+            pace.note(together, last - first, 1e-3 if together else 1e-2)
     assert seen[:2] == [False, True]
     assert sum(seen) > 10
+
+
+def test_threads_that_were_lucky_once_are_dropped_after_the_next_piece():
+    from neurosim.engine.threads import Pace
+
+    pace, chose = Pace(), []
+    for chunk in range(3):
+        for first, last, together in pace.pieces(1000 * chunk, 1000 * (chunk + 1)):
+            chose.append((together, last - first))
+            lucky = 1e-7 if len(chose) == 2 else 1e-4  # seconds per step together; 1e-5 alone
+            pace.note(together, last - first, (lucky if together else 1e-5) * (last - first))
+    assert chose[:3] == [(False, 50), (True, 50), (True, 900)]
+    assert sum(steps for together, steps in chose[3:] if together) <= 50
 
 
 def test_max_rate_does_not_depend_on_cuts():

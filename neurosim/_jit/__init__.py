@@ -6,7 +6,8 @@ Two decorators and two casts:
 * :func:`callback` compiles a function of scalars and *addresses* and returns a handle
   that a kernel can call through a table, so that the caller is compiled once whatever
   the callee is (neuron models reach the engine in this way).
-* :func:`address` gives an array's place in memory, :func:`view` makes an array of it again.
+* :func:`address` (in kernels :func:`address_of`) gives an array's place in memory,
+  :func:`view` makes an array of it again.
 * :func:`flush_denormals` and :func:`restore_rounding_mode` bracket arithmetic on decaying
   numbers, which the processor would slow down by ten once they are denormal.
 
@@ -28,6 +29,7 @@ from .plain import INT64 as INT64
 from .plain import UINT8 as UINT8
 from .plain import UINT32 as UINT32
 from .plain import UINT64 as UINT64
+from .plain import address_of as address_of
 from .plain import call as call
 from .plain import flush_denormals as flush_denormals
 from .plain import prefetch as prefetch

@@ -92,6 +92,17 @@ def view(typingctx, address, n, like):  # pragma: no cover - compiled
 
 
 @intrinsic
+def address_of(typingctx, array):  # pragma: no cover - compiled
+    """Where the array lies in memory."""
+
+    def codegen(context, builder, signature, args):
+        made = context.make_array(signature.args[0])(context, builder, args[0])
+        return builder.ptrtoint(made.data, ir.IntType(64))
+
+    return types.int64(array), codegen
+
+
+@intrinsic
 def prefetch(typingctx, array, index):  # pragma: no cover - compiled
     """Ask for the line of the cache that holds ``array[index]``, and go on."""
 

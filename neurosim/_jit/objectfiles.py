@@ -157,8 +157,8 @@ class ObjectFile:
     def __init__(self, function: Any, kind: str, *, cache: bool = True) -> None:
         name = f"{function.__module__}.{function.__qualname__}"
         short = "".join(c if c.isalnum() or c in "._" else "_" for c in name)[-60:]
-        self.name = f"{short}-{_digest(str(_ROOT), name, kind)[:16]}.o"
         code, cells = function.__code__, _cells(function)
+        self.name = f"{short}-{_digest(str(_ROOT), name, kind, cells)[:16]}.o"
         self._stamp = _digest(setting(), name, kind, _file_stamp(code), _content(code), cells)
         self._cache = CACHE and cache and cells is not None
         self.symbol = f"neurosim_{self._stamp if self._cache else os.urandom(16).hex()}"

@@ -51,6 +51,12 @@ def view(address, n, like):
 
 
 @also_compiled
+def address_of(array):
+    """Where the array lies in memory: :func:`address`, for kernels."""
+    return array.__array_interface__["data"][0]
+
+
+@also_compiled
 def prefetch(array, index):
     """Nothing: Python has no say in it."""
 

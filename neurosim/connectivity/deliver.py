@@ -1,19 +1,27 @@
-"""How do spikes reach their targets? The kernels that walk the stores of one step.
+"""How do spikes reach their targets? The functions that walk the stores of one step.
 
 Arrivals are *pulled*: for each possible delay d, for each spike emitted d steps ago, one
 contiguous segment of the source's row. A segment of the next delay is fetched into the
 cache while the present one is added, as each lies somewhere else in memory.
+
+Each kind of store has a C function of its own, in a form that only adds and a form that also
+lists the touched places, for those who sleep behind them; they are compiled when needed.
 """
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 
-from .._jit import INT32, INT64, UINT32, kernel, prefetch, view
+from .._jit import INT32, INT64, UINT8, UINT32, callback, kernel, prefetch, view
 
-# Columns of the integer table through which the kernels see a store.
+# Columns of the integer table through which the functions see a store. DELIVER is a handle.
 (
-    KIND, PRE, OFFSETS, N_OFFSETS, TARGETS, NNZ, WEIGHTS, N_WEIGHTS, D_MIN, D_MAX, BITS, BASE, STEPS
-) = range(13)  # fmt: skip
-COLUMNS = 13
+    KIND, PRE, OFFSETS, N_OFFSETS, TARGETS, NNZ, WEIGHTS, N_WEIGHTS, D_MIN, D_MAX, BITS, BASE,
+    STEPS, DELIVER,
+) = range(14)  # fmt: skip
+COLUMNS = 14
 
 # What a store's targets and weights are.
 CONSTANT = 0  # uint32 places; one weight
@@ -23,25 +31,32 @@ LEARNING = 3  # uint32 places; a weight and a delay (STEPS) per synapse; OFFSETS
 
 # Columns of the table of spike histories: one row per part of the source population.
 IDS, CAPACITY, STARTS = range(3)
+HISTORY_COLUMNS = 3
 
 _LINE = 16  # synapses of four bytes in a line of the cache
 _AHEAD = 8 * _LINE  # the processor's own prefetch follows after a few lines
 
 
 @kernel
-def _fetch(store, offsets, targets, weights, history, length, emitted, delay):
+def _spikes_of(histories, part, length):
+    """(where the steps start, ids) of the history of one part."""
+    row = histories[part * HISTORY_COLUMNS :]
+    return view(row[STARTS], length, INT64), view(row[IDS], row[CAPACITY], INT32)
+
+
+@kernel
+def _fetch(kind, span, offsets, synapses, histories, length, emitted, delay):
     """Ask for the segments of one delay, before they are needed."""
-    span = store[D_MAX] - store[D_MIN] + 1
-    for part in range(history.shape[0]):
-        starts = view(history[part, STARTS], length, INT64)
-        ids = view(history[part, IDS], history[part, CAPACITY], INT32)
+    targets, weights = synapses
+    for part in range(histories.size // HISTORY_COLUMNS):
+        starts, ids = _spikes_of(histories, part, length)
         for k in range(starts[emitted], starts[emitted + 1]):
             segment = ids[k] * span + delay
             first = offsets[segment]
             last = min(offsets[segment + 1], first + _AHEAD)
             for place in range(first, last, _LINE):
                 prefetch(targets, place)
-                if store[KIND] == EACH:
+                if kind == EACH:
                     prefetch(weights, place)
 
 
@@ -55,32 +70,49 @@ def _add_packed(cells, bits, base, scale, buffer):
 
 
 @kernel
-def _add(store, targets, weights, first, last, buffer):
+def _add(kind, store, targets, weights, buffer):
     """Add the weights of one segment to the buffer."""
-    segment = targets[first:last]
-    if store[KIND] == CONSTANT:
+    if kind == CONSTANT:
         weight = weights[0]
-        for j in range(segment.size):
-            buffer[segment[j]] += weight
-    elif store[KIND] == PACKED:
-        _add_packed(segment, store[BITS], store[BASE], weights[0], buffer)
+        for j in range(targets.size):
+            buffer[targets[j]] += weight
+    elif kind == PACKED:
+        _add_packed(targets, store[BITS], store[BASE], weights[0], buffer)
     else:
-        weight_of = weights[first:last]
-        for j in range(segment.size):
-            buffer[segment[j]] += weight_of[j]
+        for j in range(targets.size):
+            buffer[targets[j]] += weights[j]
 
 
 @kernel
-def _touch(store, targets, first, last, marks, touched, n):
-    """List the places of a segment that no arrival of this step has touched before."""
+def _add_and_touch(kind, store, targets, weights, sinks, n):
+    """The same, and list the places that no arrival of this step has touched before."""
+    buffer, marks, touched = sinks
     low, base = np.uint64(0xFFFFFFFF), np.uint64(0)
-    if store[KIND] == PACKED:
+    if kind == PACKED:
         low, base = np.uint64((1 << store[BITS]) - 1), np.uint64(store[BASE])
-    for target in targets[first:last]:
-        place = base + (target & low)
+    weight = weights[0]
+    for j in range(targets.size):
+        place = base + (targets[j] & low)
+        if kind == PACKED:
+            weight = buffer.dtype.type(np.int32(targets[j]) >> store[BITS]) * weights[0]
+        elif kind != CONSTANT:
+            weight = weights[j]
+        buffer[place] += weight
         touched[n] = place
         n += 1 - marks[place]
         marks[place] = 1
+    return n
+
+
+@kernel
+def _arrive(kind, marking, store, synapses, first, last, sinks, n):
+    """The arrivals of one segment; returns the number of touched places."""
+    targets, weights = synapses[0][first:last], synapses[1]
+    if kind in (EACH, LEARNING):
+        weights = weights[first:last]
+    if marking:
+        return _add_and_touch(kind, store, targets, weights, sinks, n)
+    _add(kind, store, targets, weights, sinks[0])
     return n
 
 
@@ -96,67 +128,89 @@ def _first_of(steps, begin, end, delay):
     return begin
 
 
-@kernel
-def _deliver_learning(store, history, length, place, buffer, marks, touched, n):
+def _from_frozen(kind: int, marking: bool, like: np.ndarray) -> Callable:
+    """Segments of equal delay, found by their offsets."""
+
+    def deliver(store, histories, parts, length, place, inputs, n_inputs, marks, touched, n):
+        row = view(store, COLUMNS, INT64)
+        histories = view(histories, parts * HISTORY_COLUMNS, INT64)
+        d_min = row[D_MIN]
+        span = row[D_MAX] - d_min + 1
+        offsets = view(row[OFFSETS], row[N_OFFSETS], INT64)
+        targets = view(row[TARGETS], row[NNZ], UINT32)
+        synapses = (targets, view(row[WEIGHTS], row[N_WEIGHTS], like))
+        listed = view(touched, n_inputs + 1, UINT32)
+        sinks = (view(inputs, n_inputs, like), view(marks, n_inputs, UINT8), listed)
+        for delay in range(span - 1, -1, -1):
+            at = place - d_min - delay
+            if delay > 0:
+                _fetch(kind, span, offsets, synapses, histories, length, at + 1, delay - 1)
+            for part in range(parts):
+                starts, ids = _spikes_of(histories, part, length)
+                for k in range(starts[at], starts[at + 1]):
+                    segment = ids[k] * span + delay
+                    first, last = offsets[segment], offsets[segment + 1]
+                    n = _arrive(kind, marking, row, synapses, first, last, sinks, n)
+        return n
+
+    return deliver
+
+
+def _from_learning(kind: int, marking: bool, like: np.ndarray) -> Callable:
     """The same from rows whose delays may have changed: a segment is searched for."""
-    rows = view(store[OFFSETS], store[N_OFFSETS], INT64)
-    steps = view(store[STEPS], store[NNZ], INT32)
-    targets = view(store[TARGETS], store[NNZ], UINT32)
-    weights = view(store[WEIGHTS], store[N_WEIGHTS], buffer)
-    for delay in range(store[D_MAX], store[D_MIN] - 1, -1):
-        for part in range(history.shape[0]):
-            starts = view(history[part, STARTS], length, INT64)
-            ids = view(history[part, IDS], history[part, CAPACITY], INT32)
-            for k in range(starts[place - delay], starts[place - delay + 1]):
-                end = rows[2 * ids[k] + 1]
-                first = _first_of(steps, rows[2 * ids[k]], end, delay)
-                last = first
-                while last < end and steps[last] == delay:
-                    last += 1
-                _add(store, targets, weights, first, last, buffer)
-                if marks.size:
-                    n = _touch(store, targets, first, last, marks, touched, n)
-    return n
+
+    def deliver(store, histories, parts, length, place, inputs, n_inputs, marks, touched, n):
+        row = view(store, COLUMNS, INT64)
+        histories = view(histories, parts * HISTORY_COLUMNS, INT64)
+        rows = view(row[OFFSETS], row[N_OFFSETS], INT64)
+        steps = view(row[STEPS], row[NNZ], INT32)
+        targets = view(row[TARGETS], row[NNZ], UINT32)
+        synapses = (targets, view(row[WEIGHTS], row[N_WEIGHTS], like))
+        listed = view(touched, n_inputs + 1, UINT32)
+        sinks = (view(inputs, n_inputs, like), view(marks, n_inputs, UINT8), listed)
+        for delay in range(row[D_MAX], row[D_MIN] - 1, -1):
+            for part in range(parts):
+                starts, ids = _spikes_of(histories, part, length)
+                for k in range(starts[place - delay], starts[place - delay + 1]):
+                    end = rows[2 * ids[k] + 1]
+                    first = _first_of(steps, rows[2 * ids[k]], end, delay)
+                    last = first
+                    while last < end and steps[last] == delay:
+                        last += 1
+                    n = _arrive(kind, marking, row, synapses, first, last, sinks, n)
+        return n
+
+    return deliver
 
 
-@kernel
-def deliver(store, history, length, place, buffer, marks, touched, n):
-    """Add the arrivals of one step to ``buffer``.
+@lru_cache(maxsize=64)
+def _compiled(kind: int, marking: bool, real: str) -> tuple[int, Any]:
+    maker = _from_learning if kind == LEARNING else _from_frozen
+    signature = f"int64({', '.join(['int64'] * 10)})"
+    return callback(signature)(maker(kind, marking, np.empty(0, real)))
+
+
+def deliverer(kind: int, real: str, *, marking: bool = False) -> int:
+    """Handle of the function that delivers the arrivals of one step from a kind of store.
 
     Parameters
     ----------
-    store : int64 (COLUMNS,)        the store's row of the table
-    history : int64 (parts, 3)      spikes of the source population, one row per part
-    length : int                    length of a history's ``starts``
-    place : int                     position of the current step in the history
-    buffer : real (n,)              input buffers of all populations, end to end
-    marks : uint8 (n,) or (0,)      1 where an arrival has touched the buffer; empty where
-                                    nobody asks
-    touched : uint32 (n + 1,)       the touched places so far
-    n : int                         how many they are
+    kind : CONSTANT, EACH, PACKED or LEARNING
+    real : {"float32", "float64", "int32"}
+        Type of weights and inputs.
+    marking : bool
+        List the touched places.
 
     Returns
     -------
-    int : the number of touched places now
+    int
+        Handle of ``deliver(store, histories, parts, length, place, inputs, n_inputs, marks,
+        touched, n)``, which returns the number of touched places so far. ``store`` and
+        ``histories`` are addresses of the store's row of its table and of the rows of the source
+        population's parts; ``length`` is that of a history's ``starts``, ``place`` the position
+        of the present step in the histories; ``inputs`` is the address of the ``n_inputs`` input
+        buffers of all populations; ``marks`` (uint8, 1 where an arrival of this step has been)
+        and ``touched`` (uint32, room for n_inputs + 1 places, ``n`` of them so far) are read only
+        where places are listed.
     """
-    if store[KIND] == LEARNING:
-        return _deliver_learning(store, history, length, place, buffer, marks, touched, n)
-    d_min = store[D_MIN]
-    span = store[D_MAX] - d_min + 1
-    offsets = view(store[OFFSETS], store[N_OFFSETS], INT64)
-    targets = view(store[TARGETS], store[NNZ], UINT32)
-    weights = view(store[WEIGHTS], store[N_WEIGHTS], buffer)
-    for delay in range(span - 1, -1, -1):
-        emitted = place - d_min - delay
-        if delay > 0:
-            _fetch(store, offsets, targets, weights, history, length, emitted + 1, delay - 1)
-        for part in range(history.shape[0]):
-            starts = view(history[part, STARTS], length, INT64)
-            ids = view(history[part, IDS], history[part, CAPACITY], INT32)
-            for k in range(starts[emitted], starts[emitted + 1]):
-                segment = ids[k] * span + delay
-                first, last = offsets[segment], offsets[segment + 1]
-                _add(store, targets, weights, first, last, buffer)
-                if marks.size:
-                    n = _touch(store, targets, first, last, marks, touched, n)
-    return n
+    return _compiled(kind, marking, real)[0]

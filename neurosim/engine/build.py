@@ -12,7 +12,6 @@ from ..models.base import NeuronModel, Neurons
 from ..models.stimuli import NoiseCurrent
 from ..network import Network, Population
 from ..random import key_of
-from . import clock
 from .codegen import model_kernel
 from .current import affine_in_current
 from .kernelsource import used_members
@@ -20,6 +19,7 @@ from .noise import BuiltStimuli
 from .precision import in_real
 from .sleeping import Sleep, Sleepers, sleep_of
 from .stores import BuiltStores, build_stores
+from .tables import POPULATION_COLUMNS
 
 
 @dataclass(eq=False)
@@ -67,7 +67,13 @@ class BuiltPopulation:
         return list(self.population.neurons.model.state).index(name)
 
     def row(
-        self, seed: int, dt: float, inputs: np.ndarray, first: int, driven: tuple[str, ...]
+        self,
+        seed: int,
+        dt: float,
+        inputs: np.ndarray,
+        marks: np.ndarray,
+        first: int,
+        driven: tuple[str, ...],
     ) -> list[int]:
         """Allocate, and return the population's row of the table; its inputs begin at ``first``.
 
@@ -97,7 +103,8 @@ class BuiltPopulation:
         arrays = [self.state, row_values, scalar_values, inputs[first:], spiked]
         if self.sleep is not None:
             kernel = partial(self._kernel, model=model, rows=rows, scalars=scalars)
-            self.sleepers = Sleepers(self.state, self.sleep, first, len(model.ports), kernel)
+            ports = len(model.ports)
+            self.sleepers = Sleepers(self.state, self.sleep, first, ports, marks, kernel)
             arrays += self.sleepers.arrays
         table = np.array([address(a) for a in arrays], np.int64)
         if self.sleepers is not None:
@@ -133,6 +140,7 @@ class Built:
     populations: list[BuiltPopulation]
     population_table: np.ndarray
     inputs: np.ndarray
+    marks: np.ndarray
     synapses: BuiltStores
     stimuli: BuiltStimuli
     sleep: str
@@ -182,22 +190,23 @@ def build(
     sizes = [len(p.population.ports) * p.population.n for p in populations]
     starts = np.concatenate(([0], np.cumsum(sizes))).astype(int)
     inputs = np.zeros(starts[-1], real)
+    marks = np.zeros(starts[-1] if any(p.sleep for p in populations) else 0, np.uint8)
     noisy = {s.population.name for s in network.stimuli.values() if type(s.kind) is NoiseCurrent}
     driven = [
         tuple(affine_in_current(p.population.neurons, dt)) if p.population.name in noisy else ()
         for p in populations
     ]
     rows = [
-        p.row(network.seed, dt, inputs, start, names)
+        p.row(network.seed, dt, inputs, marks, start, names)
         for p, start, names in zip(populations, starts[:-1], driven, strict=True)
     ]
     synapses = build_stores(
         network, dt=dt, real=real, parts=parts, round_delays=round_delays,
         input_start=starts[:-1].tolist(), packed=packed, learning=learning,
     )  # fmt: skip
-    table = np.array(rows, np.int64).reshape(len(rows), clock.POPULATION_COLUMNS)
+    table = np.array(rows, np.int64).reshape(len(rows), POPULATION_COLUMNS)
     stimuli = BuiltStimuli(network, dt, inputs, starts[:-1].tolist(), populations)
     return Built(
-        network, dt, real, parts, populations, table, inputs, synapses, stimuli, sleep, packed,
-        learning,
+        network, dt, real, parts, populations, table, inputs, marks, synapses, stimuli, sleep,
+        packed, learning,
     )  # fmt: skip

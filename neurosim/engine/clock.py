@@ -11,15 +11,11 @@ At each grid point t_n = n dt, for each population in turn:
 3. the spikes are appended to the population's history, and probes read the state.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 
 from .._jit import (
-    INT32,
     INT64,
-    UINT8,
-    UINT64,
+    address_of,
     call,
     flush_denormals,
     kernel,
@@ -28,90 +24,62 @@ from .._jit import (
     view,
     write_progress,
 )
-from ..connectivity.deliver import CAPACITY, IDS, PRE, STARTS, deliver
+from ..connectivity.deliver import CAPACITY, DELIVER, PRE, STARTS
 from .noise import add_noise
-from .sleeping import COUNT, DOZE, FIRED, PEEK, TABLE, doze, wake
-
-# Columns of the table of populations.
-N, BLOCK, ADDRESSES, SPIKED, COUNTS, STATE, N_STATE = range(7)
-POPULATION_COLUMNS = 7
+from .noting import note_spikes
+from .tables import (
+    ADDRESSES,
+    BLOCK,
+    COUNT,
+    DOZE,
+    FIRST_MEMBER,
+    LAST_MEMBER,
+    N_STATE,
+    NUMBER,
+    P_EVERY,
+    P_IDS,
+    P_N,
+    P_OUT,
+    P_ROWS,
+    P_VARIABLE,
+    PEEK,
+    STATE,
+    STEP,
+    TABLE,
+    WAKE,
+    N,
+)
 
 APART = 8  # places between two parts' progress: a line of the cache each
 _PATIENCE = 20_000  # looks at another's progress before Python may let somebody else run
 
-# Columns of the table of groups: populations whose arrivals are collected together.
-NUMBER, FIRST_MEMBER, LAST_MEMBER = range(3)
-
-# Columns of the table of probes.
-_, P_VARIABLE, P_IDS, P_N, P_OUT, P_ROWS, P_EVERY = range(7)  # the first is the population
-PROBE_COLUMNS = 7
-
-
-class Tables(NamedTuple):
-    """What the kernels see.
-
-    Attributes
-    ----------
-    populations : int64 (p, POPULATION_COLUMNS)
-    stores : int64 (parts, s, COLUMNS)      stores onto each part, group by group
-    incoming : int64 (g + 1,)               stores of group k: incoming[k]:incoming[k+1]
-    histories : int64 (p, parts, 3)
-    probes : int64 (q, PROBE_COLUMNS)       sorted by population
-    probe_starts : int64 (p + 1,)           probes of population k: starts[k]:starts[k+1]
-    inputs : real (i,)                      input buffers of all populations, end to end
-    stimuli : int64 (s, noise.COLUMNS)
-    sleepers : int64 (p, sleeping.COLUMNS)  see :mod:`neurosim.engine.sleeping`
-    marks : uint8 (i,)                      1 where this step has touched the inputs; or empty
-    touched : uint32 (parts, t)             room for the touched places
-    """
-
-    populations: np.ndarray
-    stores: np.ndarray
-    incoming: np.ndarray
-    histories: np.ndarray
-    probes: np.ndarray
-    probe_starts: np.ndarray
-    inputs: np.ndarray
-    stimuli: np.ndarray
-    sleepers: np.ndarray
-    marks: np.ndarray
-    touched: np.ndarray
-
-
-class Span(NamedTuple):
-    """Which steps, of which parts, and where they lie in the histories."""
-
-    first_part: int
-    last_part: int
-    parts: int
-    base: int  # step at position 0 of the histories
-    length: int  # length of `starts` in each history
-    first: int  # first step of the chunk, where probes count from
-    begin: int
-    end: int
-    window: int  # steps that parts may be apart; 0 where nobody else is at work
-
 
 @kernel
-def _sleep(tables, members):
-    """Does any of these populations sleep?"""
-    n = 0
+def _waker(tables, members):
+    """The function that wakes those of these populations who sleep; 0 where nobody does."""
+    handle = np.int64(0)
     for p in members:
-        n += tables.sleepers[p, DOZE] != 0
-    return n > 0
+        handle = max(handle, tables.sleepers[p, WAKE])
+    return handle
 
 
 @kernel
 def _collect(tables, span, part, group, members, place):
     """Add the arrivals of one step to the input buffers of a group; wake who sleeps."""
-    marks = tables.marks if _sleep(tables, members) else tables.marks[:0]
-    touched = tables.touched[part]
-    n = 0
+    marks, touched = address_of(tables.marks), address_of(tables.touched[part])
+    size = tables.inputs.size
+    n = np.int64(0)
     for s in range(tables.incoming[group], tables.incoming[group + 1]):
         store = tables.stores[part, s]
-        history = tables.histories[store[PRE]]
-        n = deliver(store, history, span.length, place, tables.inputs, marks, touched, n)
-    wake(tables.sleepers, members, part, span.parts, touched, n, marks)
+        spikes = address_of(tables.histories[store[PRE]])
+        where = (address_of(store), spikes, span.parts, span.length, place)
+        sinks = (address_of(tables.inputs), size, marks, touched, n)
+        n = call(store[DELIVER], (*where, *sinks))
+    waker = _waker(tables, members)
+    if waker != 0:
+        group = (address_of(members), members.size, part, span.parts)
+        who = (address_of(tables.sleepers), tables.sleepers.shape[0])
+        call(waker, (*who, *group, touched, n, marks))
 
 
 @kernel
@@ -120,69 +88,17 @@ def _advance(tables, span, part, p, step, dt):
     row = tables.populations[p]
     lo = row[N] * part // span.parts
     hi = row[N] * (part + 1) // span.parts
-    history = tables.histories[p, part]
-    if tables.sleepers[p, DOZE] != 0:
-        spiked = view(row[SPIKED], row[N], UINT8)
-        fired = doze(tables.sleepers[p], part, span.parts, step, dt, spiked)
-        ids = view(tables.sleepers[p, FIRED], row[N], INT32)[lo:]
-        if fired >= 0:
-            _note_few(row, history, span.length, step - span.base, ids[:fired])
-            _probe(tables, p, step, lo, hi, span.first, dt)
-            return
+    history, place = tables.histories[p, part], step - span.base
+    sleeper = tables.sleepers[p]
+    if sleeper[STEP] != 0:
+        who = (address_of(sleeper), address_of(row), address_of(history))
+        call(sleeper[STEP], (*who, span.length, place, part, span.parts, step, dt))
     else:
         add_noise(tables.stimuli, p, step, lo, hi)
         moving = np.int64(step > 0)
         fired = call(row[BLOCK], (row[ADDRESSES], row[N], lo, hi, moving, step * dt, dt))
-    _note_spikes(row, history, span.length, step - span.base, lo, hi, fired)
+        note_spikes(row, history, span.length, place, lo, hi, fired)
     _probe(tables, p, step, lo, hi, span.first, dt)
-
-
-@kernel
-def _note_few(row, history, length, place, fired):
-    """Append neurons, sorted, to the history."""
-    starts = view(history[STARTS], length, INT64)
-    ids = view(history[IDS], history[CAPACITY], INT32)
-    counts = view(row[COUNTS], row[N], INT64)
-    k = starts[place]
-    for i in fired:
-        ids[k] = i
-        counts[i] += 1
-        k += 1
-    starts[place + 1] = k
-
-
-@kernel
-def _any_of_64(words, block):
-    """Is a flag set in a block of 64? ``words`` holds eight flags each."""
-    w = words[8 * block :]
-    return (w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7]) != 0
-
-
-@kernel
-def _note_spikes(row, history, length, place, lo, hi, any_fired):
-    """Append the fired neurons of ``lo..hi`` to the history, in order of their index."""
-    starts = view(history[STARTS], length, INT64)
-    k = starts[place]
-    if any_fired:
-        ids = view(history[IDS], history[CAPACITY], INT32)
-        spiked = view(row[SPIKED], row[N], UINT8)
-        counts = view(row[COUNTS], row[N], INT64)
-        words = view(row[SPIKED], row[N] // 8, UINT64)
-        i = lo
-        while i < hi:
-            # Spikes are rare: skip 64 neurons at a time, eight words of eight flags.
-            stop = min(i // 64 * 64 + 64, hi)
-            if stop - i == 64 and not _any_of_64(words, i // 64):
-                i = stop
-                continue
-            while i < stop:
-                if spiked[i]:
-                    spiked[i] = 0
-                    ids[k] = i
-                    counts[i] += 1
-                    k += 1
-                i += 1
-    starts[place + 1] = k
 
 
 @kernel

@@ -78,18 +78,10 @@ def _next_spike(t, wait, edges, means, period, per_cycle):
 
 
 @kernel
-def _first_spikes(key, start, edges, means, period, per_cycle, upcoming):
-    """The first spike of each process."""
-    for i in range(upcoming.size):
-        c = i if means.shape[0] > 1 else 0
-        wait = exponential(key, i, 0)
-        upcoming[i] = _next_spike(start, wait, edges, means[c], period, per_cycle[c])
-
-
-@kernel
 def _spikes(key, edges, means, period, per_cycle, upcoming, drawn, dt, end, begin, steps, ids):
     """Spikes on the steps before ``end`` of the processes from ``begin`` on.
 
+    ``upcoming`` is the next spike of each, or, where none is ``drawn`` yet, its start.
     Returns (number of spikes, process at which the arrays were full, or n); to go on from
     there, call again.
     """
@@ -103,14 +95,15 @@ def _spikes(key, edges, means, period, per_cycle, upcoming, drawn, dt, end, begi
         mine, k = means[own], drawn[i]
         while t < limit:
             step = step_of(t, dt)
-            if step >= end:
+            if k > 0 and step >= end:
                 break
-            if found == steps.size:
+            if k > 0 and found == steps.size:
                 upcoming[i], drawn[i] = t, k
                 return found, i
-            steps[found] = step
-            ids[found] = i
-            found += 1
+            if k > 0:
+                steps[found] = step
+                ids[found] = i
+                found += 1
             wait = exponential(key, i, k)
             t = _next_spike(t, wait, edges, mine, period, per_cycle[own])
             k += 1
@@ -148,9 +141,8 @@ class PoissonDrive:
 
     def reset(self) -> None:
         """Back to time 0."""
-        self.drawn = np.ones(self.n, np.int64)
-        self.upcoming = np.empty(self.n)
-        _first_spikes(self.key, self.start, *self.rate, self.upcoming)
+        self.drawn = np.zeros(self.n, np.int64)
+        self.upcoming = np.full(self.n, self.start)
 
     def state(self) -> dict[str, np.ndarray]:
         """What a saved simulation needs to go on."""

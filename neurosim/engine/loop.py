@@ -7,12 +7,14 @@ from collections.abc import Callable
 import numpy as np
 
 from .._jit import address
+from ..connectivity.deliver import DELIVER, HISTORY_COLUMNS, KIND, deliverer
 from . import sleeping
 from .build import Built
-from .clock import APART, PROBE_COLUMNS, Span, Tables, run_steps
+from .clock import APART, run_steps
 from .drive import Drive
 from .history import History
 from .stores import BuiltComponent
+from .tables import FIRST_MEMBER, LAST_MEMBER, NUMBER, PROBE_COLUMNS, WAKE, Span, Tables
 from .threads import Crew, Pace, let_others_run
 
 _NOBODY = np.zeros(0, np.int64)  # progress of parts where nobody waits
@@ -37,12 +39,12 @@ class ClockLoop:
             ]
             for p in built.populations
         ]
-        self._history_table = np.zeros((len(self._histories), self.parts, 3), np.int64)
+        self._history_table = np.zeros(
+            (len(self._histories), self.parts, HISTORY_COLUMNS), np.int64
+        )
         self._crew, self._paces = Crew(self.parts), {}
         self._stores = built.synapses.tables
-        places = built.inputs.size if built.sleeping() else 0
-        self._marks = np.zeros(places, np.uint8)
-        self._touched = np.zeros((self.parts, places + 1), np.uint32)
+        self._touched = np.zeros((self.parts, built.marks.size + 1), np.uint32)
         self._sleepers = sleeping.table(built.network)
         self.reset()
 
@@ -57,10 +59,10 @@ class ClockLoop:
                 history.clear()
         for drive in self.drives.values():
             drive.reset()
+        self.built.inputs[:] = 0
+        self.built.marks[:] = 0
         for sleepers in self.built.sleeping().values():
             sleepers.reset()
-        self.built.inputs[:] = 0
-        self._marks[:] = 0
 
     def threads_share(self) -> float:
         """Share of the steps, so far, that several threads computed at once."""
@@ -96,6 +98,8 @@ class ClockLoop:
 
     def compile(self) -> None:
         """Compile the kernels, or load them, on no steps at all: it belongs to the build."""
+        self._choose_delivery(ahead=bool(self.built.sleeping()))
+        self._choose_delivery()
         tables = self._tables(np.zeros((0, PROBE_COLUMNS), np.int64))
         span = Span(0, self.parts, self.parts, 0, self._length + 1, 0, 0, 0, 0)
         nobody = np.empty(0, np.int64), np.empty((0, 3), np.int64)
@@ -134,6 +138,22 @@ class ClockLoop:
             if self.step % sleepers.period == 0 and self.step > 0:
                 sleepers.decide(self.step, self.built.dt)
             self._sleepers[p] = sleepers.row(p in probed)
+        self._choose_delivery()
+
+    def _choose_delivery(self, *, ahead: bool = False) -> None:
+        """Stores in front of sleepers list the places that they touch; others only add.
+
+        ``ahead``: as if all slept, to compile what they will need.
+        """
+        incoming = self.built.synapses.incoming
+        for component in self.built.synapses.components:
+            for group in component.groups:
+                members = component.members[group[FIRST_MEMBER] : group[LAST_MEMBER]]
+                marking = ahead or bool(self._sleepers[members, WAKE].any())
+                for s in range(*incoming[group[NUMBER] : group[NUMBER] + 2]):
+                    for store in self._stores[:, s]:
+                        kind = int(store[KIND])
+                        store[DELIVER] = deliverer(kind, self.built.real, marking=marking)
 
     def _count_arrivals(self, spikes: list[tuple[np.ndarray, np.ndarray]]) -> None:
         """Of the populations that are awake, but might sleep."""
@@ -160,13 +180,13 @@ class ClockLoop:
             self._run_parts(component, begin, end, tables, (0, self.parts), _NOBODY)
             return
         pace = self._paces.setdefault(k, Pace())
-        for first, last, together, measured in pace.pieces(begin, end):
+        for first, last, together in pace.pieces(begin, end):
             since = time.perf_counter()
             if together:
                 self._run_together(component, first, last, tables)
             else:
                 self._run_parts(component, first, last, tables, (0, self.parts), _NOBODY)
-            pace.note(together, last - first, time.perf_counter() - since, measured)
+            pace.note(together, last - first, time.perf_counter() - since)
 
     def _run_together(
         self, component: BuiltComponent, begin: int, end: int, tables: Tables
@@ -222,7 +242,7 @@ class ClockLoop:
         return Tables(
             built.population_table, self._stores, built.synapses.incoming,
             self._history_table, probes, self._starts(probes), built.inputs,
-            built.stimuli.rows, self._sleepers, self._marks, self._touched,
+            built.stimuli.rows, self._sleepers, built.marks, self._touched,
         )  # fmt: skip
 
     def _starts(self, probes: np.ndarray) -> np.ndarray:

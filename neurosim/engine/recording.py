@@ -11,7 +11,7 @@ from .._jit import address
 from ..connectivity.delays import to_times
 from ..errors import ParameterError
 from ..network import Network, Population
-from . import clock
+from . import tables
 from .build import Built
 from .result import Spikes, Trace
 from .spikefile import SpikeFolder, write_spikes
@@ -169,7 +169,7 @@ class TraceRecorder:
             self.chunks[k].append(out)
             row = self.built.populations[p].variable(variable)
             rows.append([p, row, address(ids), ids.size, address(out), due.size, every])
-        return np.array(rows, np.int64).reshape(-1, clock.PROBE_COLUMNS)
+        return np.array(rows, np.int64).reshape(-1, tables.PROBE_COLUMNS)
 
     def chunk_done(self) -> None:
         """Write a file when enough values are waiting."""

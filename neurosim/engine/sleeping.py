@@ -13,25 +13,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._jit import INT32, INT64, UINT8, address, call, kernel, view
+from .._jit import address, call, kernel
 from ..network import Network, Population
-
-# Columns of the table of sleepers: one row per population.
-DOZE, PEEK, TABLE, COUNT, FIRST, PLACES, LISTED, AWAKE, TALLIES, FIRED = range(10)
-COLUMNS = 10
+from .dozing import LOW, handles
+from .tables import COUNT, FIRST, PLACES, SLEEPER_COLUMNS
 
 _LEAST_AUTO = 1000  # neurons below which deciding is not worth it
 _WORTH_SLEEPING = 0.02  # arrivals per neuron and step below which sleeping pays
 _NOT_WORTH_SLEEPING = 0.04  # awake neurons above which it does not
 _PERIOD = 1000  # steps between two decisions, on an absolute grid
 _COMMIT = 10**9  # steps after which the state of idle neurons is brought up to date
-_LOW = (1 << 32) - 1
-_FEW = 32
 
 
 def table(network: Network) -> np.ndarray:
     """The table of sleepers while nobody sleeps: where each population's inputs lie."""
-    rows = np.zeros((len(network.populations), COLUMNS), np.int64)
+    rows = np.zeros((len(network.populations), SLEEPER_COLUMNS), np.int64)
     first = 0
     for k, p in enumerate(network.populations.values()):
         rows[k, [COUNT, FIRST, PLACES]] = p.n, first, len(p.ports) * p.n
@@ -68,6 +64,7 @@ class Sleepers:
     state : real (variables, n)
     sleep : Sleep
     first, ports : int          where the population's input buffers begin, how many they are
+    marks : uint8               marks of the places that arrivals touch, of all populations
     kernel : function           kind of kernel to its handle; it compiles when asked
 
     Attributes
@@ -83,16 +80,18 @@ class Sleepers:
     """
 
     def __init__(
-        self, state: np.ndarray, sleep: Sleep, first: int, ports: int, kernel: Callable[[str], int]
-    ) -> None:
+        self, state: np.ndarray, sleep: Sleep, first: int, ports: int, marks: np.ndarray,
+        kernel: Callable[[str], int],
+    ) -> None:  # fmt: skip
         n = state.shape[1]
         self.state, self.n, self.always, self.parts = state, n, sleep.always, sleep.parts
         self.first, self.places, self.kernel, self.table = first, ports * n, kernel, 0
-        self.anchor, self.listed = np.zeros(n, np.uint32), np.zeros(n, np.uint8)
+        self.anchor = np.zeros(n, np.uint32)
+        self.listed = marks[first : first + n] if ports == 1 else np.zeros(n, np.uint8)
         self.awake, self.fired = np.zeros(n, np.int32), np.zeros(n, np.int32)
         self.tallies = np.zeros((2, self.parts), np.int64)
         self.reset()
-        self.kernel("doze")  # compiling belongs to the build, even if nobody may ever sleep
+        handles(), self.kernel("doze")  # compiling belongs to the build, even if nobody sleeps
 
     @property
     def arrays(self) -> list[np.ndarray]:
@@ -129,10 +128,13 @@ class Sleepers:
 
     def row(self, peeking: bool) -> list[int]:
         """The population's row of the table of sleepers."""
-        doze = self.kernel("doze") if self.asleep else 0
-        peek = self.kernel("peek") if self.asleep and peeking else 0
+        kernels = [0, 0, 0, 0]
+        if self.asleep:
+            peek = self.kernel("peek") if peeking else 0
+            kernels = [*handles(), self.kernel("doze"), peek]
         lists = (self.listed, self.awake, self.tallies, self.fired)
-        return [doze, peek, self.table, self.n, self.first, self.places, *map(address, lists)]
+        places = (self.table, self.n, self.first, self.places)
+        return [*kernels, *places, *map(address, lists)]
 
     @property
     def period(self) -> int:
@@ -143,7 +145,7 @@ class Sleepers:
         """Sleep, or stop sleeping, from ``step`` on, by what the last period was like."""
         if self.asleep and step % _COMMIT == 0:  # before an anchor is out of sight
             self.state[...] = self.present(step - 1, dt)
-            self.anchor[:] = (step - 1) & _LOW
+            self.anchor[:] = (step - 1) & LOW
         if self.always:
             return
         work = int(self.tallies[1].sum()) if self.asleep else self.arrivals
@@ -161,7 +163,7 @@ class Sleepers:
             self.wait -= 1
         elif share < _WORTH_SLEEPING:
             self.asleep = True
-            self._list(np.full(self.n, (step - 1) & _LOW, np.uint32), np.ones(self.n, np.uint8))
+            self._list(np.full(self.n, (step - 1) & LOW, np.uint32), np.ones(self.n, np.uint8))
 
     def present(self, step: int, dt: float) -> np.ndarray:
         """The state at ``step``; nobody wakes."""
@@ -175,87 +177,3 @@ class Sleepers:
 @kernel
 def _peek_all(handle, table, n, ids, variable, out, step, dt):
     call(handle, (table, n, ids, n, 0, n, variable, out, step, dt))
-
-
-@kernel
-def _owner(sleepers, members, place):
-    """Which of these populations has this place among its input buffers?"""
-    for p in members:
-        if 0 <= place - sleepers[p, FIRST] < sleepers[p, PLACES]:
-            return p
-    return members[0]
-
-
-@kernel
-def wake(sleepers, members, part, parts, touched, n, marks):
-    """Put the neurons behind the touched places on the lists of the awake."""
-    k = 0
-    while k < n:
-        row = sleepers[_owner(sleepers, members, touched[k])]
-        last = row[FIRST] + row[PLACES]
-        end = k
-        while end < n and row[FIRST] <= touched[end] < last:
-            marks[touched[end]] = 0
-            end += 1
-        if row[DOZE] != 0:
-            _list(row, part, parts, touched[k:end])
-        k = end
-
-
-@kernel
-def _list(row, part, parts, touched):
-    """Put neurons of one population on the list of the awake, unless they are there."""
-    count = row[COUNT]
-    listed = view(row[LISTED], count, UINT8)
-    awake = view(row[AWAKE], count, INT32)[count * part // parts :]
-    tally = view(row[TALLIES], parts, INT64)[part:]
-    n_awake = tally[0]
-    for place in touched:
-        j = place - row[FIRST]
-        while j >= count:  # the buffers of further ports follow that of the first
-            j -= count
-        if listed[np.uint64(j)] == 0:
-            listed[np.uint64(j)] = 1
-            awake[n_awake] = j
-            n_awake += 1
-    tally[0] = n_awake
-
-
-@kernel
-def sort_few(ids):
-    """Insertion sort."""
-    for k in range(1, ids.size):
-        value = ids[k]
-        place = k - 1
-        while place >= 0 and ids[place] > value:
-            ids[place + 1] = ids[place]
-            place -= 1
-        ids[place + 1] = value
-
-
-@kernel
-def doze(row, part, parts, step, dt, spiked):
-    """Compute one step of the awake of one part of a population.
-
-    Returns
-    -------
-    int
-        Number of those that fired: they are at the front of the part's list of the fired,
-        sorted. Where they are many, -1, and their flags in ``spiked`` are set.
-    """
-    lo = row[COUNT] * part // parts
-    n_awake = view(row[TALLIES], 2 * parts, INT64)  # the counters of work follow
-    count = n_awake[part]
-    if count == 0:
-        return 0
-    told = call(row[DOZE], (row[TABLE], row[COUNT], lo, count, step, dt))
-    n_fired = told & _LOW
-    n_awake[part] = told >> 32
-    n_awake[parts + part] += count
-    ids = view(row[FIRED], row[COUNT], INT32)[lo : lo + n_fired]
-    if n_fired <= _FEW:
-        sort_few(ids)
-        return n_fired
-    for i in ids:
-        spiked[i] = 1
-    return -1

@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 _PROBE = 50  # steps of a measurement
 _LONGEST_WAIT = 64  # chunks between two measurements
+_GAIN = 0.95  # threads that save less cost more CPU time than they are worth
 
 Work = Callable[[int, Callable[[], bool]], None]  # of a part, and whether to give up
 
@@ -35,26 +36,25 @@ class Pace:
     @property
     def together(self) -> bool:
         """Are threads faster, as far as is known?"""
-        return self._cost[True] < self._cost[False]
+        return self._cost[True] < _GAIN * self._cost[False]
 
-    def pieces(self, begin: int, end: int) -> Iterator[tuple[int, int, bool, bool]]:
-        """(begin, end, together, measured) of the pieces of a chunk."""
+    def pieces(self, begin: int, end: int) -> Iterator[tuple[int, int, bool]]:
+        """(begin, end, together) of the pieces of a chunk."""
         if self._chunk >= self._next and not self._unmeasured:
             self._unmeasured = [False, True]
             self._next = min(2 * self._chunk + 1, self._chunk + _LONGEST_WAIT)
         self._chunk += 1
         while self._unmeasured and begin < end:
             stop = min(begin + _PROBE, end)
-            yield begin, stop, self._unmeasured.pop(0), True
+            yield begin, stop, self._unmeasured.pop(0)
             begin = stop
         if begin < end:
-            yield begin, end, self.together, False
+            yield begin, end, self.together
 
-    def note(self, together: bool, steps: int, seconds: float, measured: bool) -> None:
-        """Take what a piece has cost."""
+    def note(self, together: bool, steps: int, seconds: float) -> None:
+        """Take what a piece has cost: a lucky measurement is forgotten with the next piece."""
         self.steps[together] += steps
-        if measured:
-            self._cost[together] = seconds / steps
+        self._cost[together] = seconds / steps
 
 
 class Crew:
