@@ -84,7 +84,7 @@ def test_unknown_recordings_are_refused(net, record, message):
         ({"duration": 1.0, "dt": 0.0}, r"dt must be > 0 ms, got 0\.0"),
         ({"duration": 1.0, "dtype": "float16"}, r"dtype must be one of"),
         ({"duration": 1.0, "threads": 0}, r"threads must be >= 1"),
-        ({"duration": 1.0, "engine": "event"}, r"engine must be one of 'auto', 'clock'"),
+        ({"duration": 1.0, "engine": "quantum"}, r"engine must be one of 'auto', 'clock', 'event'"),
         ({"duration": 1.0, "slumber": 3}, r"no option 'slumber'"),
         ({"duration": 1.0, "interval": 0.01}, r"interval must be >= dt"),
         (

@@ -24,6 +24,7 @@ from .kernels import Kernel as Kernel
 from .kernels import inlined as inlined
 from .kernels import kernel as kernel
 from .objectfiles import cache_folder as cache_folder
+from .plain import FLOAT64 as FLOAT64
 from .plain import INT32 as INT32
 from .plain import INT64 as INT64
 from .plain import UINT8 as UINT8

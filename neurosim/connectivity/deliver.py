@@ -151,6 +151,9 @@ def _from_frozen(kind: int, marking: bool, like: np.ndarray) -> Callable:
                     segment = ids[k] * span + delay
                     first, last = offsets[segment], offsets[segment + 1]
                     n = _arrive(kind, marking, row, synapses, first, last, sinks, n)
+        if row[D_MAX] > 1 and (span > 1 or parts == 1):  # spikes of the past, of any part
+            at = place + 1 - row[D_MAX]
+            _fetch(kind, span, offsets, synapses, histories, length, at, span - 1)
         return n
 
     return deliver

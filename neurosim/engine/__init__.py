@@ -1,11 +1,12 @@
 """How a network runs: build, step, record."""
 
+from .exact.simulator import EventSimulator as EventSimulator
 from .result import Result as Result
 from .result import Spikes as Spikes
 from .result import Trace as Trace
 from .resuming import resume as resume
+from .simulate import simulate as simulate
 from .simulator import Simulator as Simulator
-from .simulator import simulate as simulate
 from .spikechunks import stream_spikes as stream_spikes
 from .spikefile import read_spikes as read_spikes
 from .spikefile import write_spikes as write_spikes

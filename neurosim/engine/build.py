@@ -8,13 +8,13 @@ import numpy as np
 
 from .._jit import address
 from ..connectivity.distributions import Distribution
+from ..errors import BuildError
 from ..models.base import NeuronModel, Neurons
 from ..models.stimuli import NoiseCurrent
 from ..network import Network, Population
 from ..random import key_of
-from .codegen import model_kernel
+from .codegen import model_kernel, used_members
 from .current import affine_in_current
-from .kernelsource import used_members
 from .noise import BuiltStimuli
 from .precision import in_real
 from .sleeping import Sleep, Sleepers, sleep_of
@@ -84,6 +84,11 @@ class BuiltPopulation:
         if not isinstance(neurons, Neurons):
             return [n, -1, 0, 0, counts, 0, 0]
         model = neurons.model
+        if model.payload is not None:
+            raise BuildError(
+                f"Population {self.population.name!r}.neurons must fire plain spikes in the clock "
+                f"engine, but those of {model.name!r} are graded; use engine='event'"
+            )
         self.initial = self._initial_state(neurons, seed)
         self.state = self.initial.copy()
         kernels = ("block",) if self.sleep is None else ("block", "doze")

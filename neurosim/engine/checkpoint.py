@@ -41,8 +41,14 @@ _VERSION = 4
 def fingerprint(network: Network, built: Built) -> str:
     """Text that is equal for equal descriptions, grids and precisions."""
     digest = hashlib.sha256()
-    configuration = (built.dt, built.real, built.sleep, built.packed, built.learning)
-    _feed(digest, (network.time, network.seed, *configuration))
+    _feed(digest, (built.dt, built.real, built.sleep, built.packed, built.learning))
+    describe(digest, network)
+    return digest.hexdigest()
+
+
+def describe(digest: Any, network: Network) -> None:
+    """Feed a network's description to a digest."""
+    _feed(digest, (network.time, network.seed))
     for population in network.populations.values():
         _feed(digest, (population.name, population.kind, population.shape))
         neurons = population.neurons
@@ -64,7 +70,6 @@ def fingerprint(network: Network, built: Built) -> str:
         _feed(digest, (p.weight, p.delay))
     for stimulus in network.stimuli.values():
         _feed(digest, (stimulus.name, stimulus.population.name, stimulus.kind, stimulus.port))
-    return digest.hexdigest()
 
 
 def _feed(digest: Any, value: Any) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from .._jit import (
+    FLOAT64,
     INT32,
     INT64,
     JIT,
@@ -32,12 +33,17 @@ from .._jit import (
 )
 from ..errors import BuildError
 from ..models.base import NeuronModel
-from .kernelsource import SOURCES, used_members
+from . import kernelsource
+from .exact import source as eventsource
 
+SOURCES = kernelsource.SOURCES | eventsource.SOURCES
+MEMBERS = kernelsource.MEMBERS | eventsource.MEMBERS
 SIGNATURES = {
     "block": f"int64({'int64, ' * 5}float64, float64)",
     "doze": f"int64({'int64, ' * 5}float64)",
     "peek": f"int64({'int64, ' * 9}float64)",
+    "attend": "int64(int64, float64)",
+    "look": f"int64({'int64, ' * 5}float64)",
 }
 _FIXED_MODULES = {"math", "cmath", "numpy"}  # the same for a given version
 
@@ -100,6 +106,11 @@ def _write(path: Path, text: str) -> None:
     os.replace(temporary, path)
 
 
+def used_members(model: NeuronModel, kernel: str) -> list[str]:
+    """The functions of a model that a kernel calls."""
+    return [m for m in MEMBERS[kernel] if getattr(model, m) is not None]
+
+
 @lru_cache(maxsize=256)
 def model_kernel(
     kind: str, model: NeuronModel, rows: tuple[str, ...], scalars: tuple[str, ...], real: str
@@ -108,7 +119,7 @@ def model_kernel(
 
     Parameters
     ----------
-    kind : {"block", "doze", "peek"}
+    kind : {"block", "doze", "peek", "attend", "look"}
     model, rows, scalars, real : see :func:`~neurosim.engine.kernelsource.block_source`
     """
     source = SOURCES[kind](model, rows, scalars, real)
@@ -124,7 +135,13 @@ def model_kernel(
     module.__file__ = str(path)
     sys.modules[name] = module  # Numba's cache looks the function up by its module
     names = {"view": view, "int64": np.int64, "INT64": INT64, "UINT8": UINT8}
-    names |= {"INT32": INT32, "UINT32": UINT32, "uint64": np.uint64, "prefetch": prefetch}
+    names |= {
+        "FLOAT64": FLOAT64,
+        "INT32": INT32,
+        "UINT32": UINT32,
+        "uint64": np.uint64,
+        "prefetch": prefetch,
+    }
     names |= {"REAL": np.empty(0, real), real: np.dtype(real).type}
     names |= {m: in_precision(getattr(model, m), real) for m in members}
     module.__dict__.update(names)

@@ -33,7 +33,7 @@ def _level(edges, period, t):
 
 
 @kernel
-def _next_spike(t, wait, edges, means, period, per_cycle):
+def next_spike(t, wait, edges, means, period, per_cycle):
     """When a process that spiked at ``t`` spikes next: its rate's integral grows by ``wait``.
 
     Parameters
@@ -105,7 +105,7 @@ def _spikes(key, edges, means, period, per_cycle, upcoming, drawn, dt, end, begi
                 ids[found] = i
                 found += 1
             wait = exponential(key, i, k)
-            t = _next_spike(t, wait, edges, mine, period, per_cycle[own])
+            t = next_spike(t, wait, edges, mine, period, per_cycle[own])
             k += 1
         upcoming[i], drawn[i] = t, k
     return found, upcoming.size

@@ -42,12 +42,7 @@ MEMBERS = {"block": _DENSE, "doze": _SLEEPING, "peek": ("leap",)}
 _SINCE = "steps = (step - int64(anchor[j])) & 0xFFFFFFFF"
 
 
-def used_members(model: NeuronModel, kernel: str) -> list[str]:
-    """The functions of a model that a kernel calls."""
-    return [m for m in MEMBERS[kernel] if getattr(model, m) is not None]
-
-
-class _Writer:
+class Writer:
     """The phrases that the kernels of one model share."""
 
     def __init__(self, model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> None:
@@ -66,13 +61,13 @@ class _Writer:
         arguments = ", ".join((values | literal)[a] for a in self.model.arguments(member))
         return f"{member}({arguments})"
 
-    def views(self, part: str) -> list[str]:
+    def arrays(self, part: str, *, inputs: bool = True) -> list[str]:
         """Names for state, parameters and inputs; ``part`` is a slice such as lo:hi."""
         lines = [f"    addresses = view(at, {len(Block)}, INT64)"]
         tables = (
             ("state", Block.STATE, self.state),
             ("row", Block.ROWS, self.rows),
-            ("input", Block.INPUTS, range(len(self.model.ports))),
+            ("input", Block.INPUTS, range(len(self.model.ports) if inputs else 0)),
         )
         for what, column, names in tables:
             for k, name in enumerate(names):
@@ -86,15 +81,18 @@ class _Writer:
                 f"    scalars = view(addresses[{int(Block.SCALARS)}], {len(self.scalars)}, REAL)"
             )
             lines += [f"    p_{name} = scalars[{k}]" for k, name in enumerate(self.scalars)]
-        lines.append(f"    dt = {self.real}(dt)")
+        return lines
+
+    def views(self, part: str) -> list[str]:
+        """The same, and the time in the model's numbers."""
+        lines = [*self.arrays(part), f"    dt = {self.real}(dt)"]
         if self.real == "int32":
             lines.append("    t = int64(t)")
         return lines
 
     def per_neuron(self) -> list[str]:
-        """The arrays that a step of one neuron reads."""
-        names = [f"state_{k}" for k in self.state] + [f"row_{k}" for k in self.rows]
-        return [*names, *(f"input_{k}" for k in range(len(self.model.ports))), "anchor"]
+        """The arrays of its own state and parameters that a neuron reads."""
+        return [f"state_{k}" for k in self.state] + [f"row_{k}" for k in self.rows]
 
     def table(self, name: str, column: Block, kind: str) -> str:
         """A name for an array with one entry per neuron."""
@@ -132,7 +130,7 @@ def block_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> 
         Parameters with one value per neuron, and shared ones.
     real : {"float32", "float64", "int32"}
     """
-    w = _Writer(model, rows, scalars, real)
+    w = Writer(model, rows, scalars, real)
     lines = ["def block(at, n, lo, hi, moving, t, dt):", *w.views("lo:hi")]
     lines += [w.table("spiked", Block.SPIKED, "UINT8") + "[lo:hi]", "    any_fired = False"]
     step = [*w.receive(), *w.fire(["spiked[j] = fired", "any_fired |= fired"]), *w.store]
@@ -145,15 +143,16 @@ def block_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> 
 
 def doze_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> str:
     """Source of ``doze``; for the arguments see :func:`block_source`."""
-    w = _Writer(model, rows, scalars, real)
+    w = Writer(model, rows, scalars, real)
     lines = ["def doze(at, n, lo, count, step, dt):", "    t = step * dt", *w.views("0:n")]
+    inputs = [f"input_{k}" for k in range(len(model.ports))]
     lines += [
         w.table("anchor", Block.ANCHOR, "UINT32"), w.table("listed", Block.LISTED, "UINT8"),
         w.table("awake", Block.AWAKE, "INT32") + "[lo:]",
         w.table("ids", Block.FIRED, "INT32") + "[lo:]",
         "    n_fired = n_awake = 0", "    for k in range(count):",
         f"        ahead = awake[min(k + {_AHEAD}, count - 1)]",
-        *(f"        prefetch({name}, ahead)" for name in w.per_neuron()),
+        *(f"        prefetch({name}, ahead)" for name in (*w.per_neuron(), *inputs, "anchor")),
         "        j = uint64(awake[k])",
     ]  # fmt: skip
     note = ["if fired:", "    ids[n_fired] = j", "    n_fired += 1"]
@@ -167,7 +166,7 @@ def doze_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> s
 
 def peek_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> str:
     """Source of ``peek``; for the arguments see :func:`block_source`."""
-    w = _Writer(model, rows, scalars, real)
+    w = Writer(model, rows, scalars, real)
     lines = ["def peek(at, n, ids, count, lo, hi, variable, out, step, dt):", "    t = step * dt"]
     lines += [*w.views("0:n"), w.table("anchor", Block.ANCHOR, "UINT32")]
     lines += ["    chosen, values = view(ids, count, INT64), view(out, count, REAL)"]

@@ -68,11 +68,12 @@ class Result:
     counts : dict of population name to int64 (n,)      spikes per neuron, always there
     traces : dict of population name to dict of variable to :class:`Trace`
     synaptic_events : dict of projection name to int    synapses that this run's spikes reach
-    t_start, t_stop, duration, dt : float               [ms], or [steps]
+    t_start, t_stop, duration, dt : float               [ms], or [steps]; dt 0: exact times
     stop_reason : str                                   why the run ended
     wall_s, cpu_s, build_s : float                      cost of the run and of the build [s]
     rounded_delays : list                               what rounding to the grid changed
     rounded_weights : list                              what packing the weights changed
+    engine, engine_reason : str                         which engine ran, and why
     sleep, weights : bool or str                        as the simulator was told
     threads_share : float                               share of steps on several threads at once
     asleep : list of str                                populations that slept at the end
@@ -99,6 +100,7 @@ class Result:
     asleep: list[str] = field(default_factory=list)
     weights: str = "exact"
     threads_share: float = 0.0
+    engine_reason: str = "asked for"
 
     @property
     def duration(self) -> float:
@@ -155,13 +157,16 @@ class Result:
             return ""
         return f"s (together on {100 * self.threads_share:.0f} % of the steps)"
 
+    def _grid_said(self) -> str:
+        return "exact times" if self.engine == "event" else f"dt = {self.dt:g}"
+
     def __repr__(self) -> str:
         continuous = self.time == "continuous"
         unit, rate_unit = ("ms", "Hz") if continuous else ("steps", "per step")
         total = sum(int(c.sum()) for c in self.counts.values())
         events = sum(self.synaptic_events.values())
         lines = [
-            f"Result: {self.duration:g} {unit} (dt = {self.dt:g}), {total:,} spikes, "
+            f"Result: {self.duration:g} {unit} ({self._grid_said()}), {total:,} spikes, "
             f"{events:,} synaptic events",
             f"  engine {self.engine}, {self.dtype}, {self.threads} thread"
             f"{self._threads_said()}; build {self.build_s:.2f} s, run {self.wall_s:.2f} s"

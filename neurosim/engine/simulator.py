@@ -27,7 +27,6 @@ from .recording import SpikeRecorder, TraceRecorder
 from .result import Result
 from .stop import Condition
 
-_BUILD_OPTIONS = ("round_delays", "max_rate", "sleep", "weights", "learning", "max_memory")
 _SLEEP = {True: "always", False: "never", "auto": "auto"}
 
 
@@ -338,45 +337,3 @@ def _grid_step(network: Network, dt: float | None) -> float:
             )
         return 1.0
     return checks.number("Simulator", "dt", 0.1 if dt is None else dt, above=0, unit="ms")
-
-
-def simulate(
-    network: Network,
-    duration: float,
-    *,
-    dt: float | None = None,
-    record: Mapping[str, Any] | None = None,
-    engine: str = "auto",
-    dtype: str | None = None,
-    threads: int = 1,
-    **options: Any,
-) -> Result:
-    """Build a network and run it once, from time 0.
-
-    ``engine`` is "auto" or "clock" (the one engine so far). Options of :class:`Simulator`
-    (``round_delays``, ``max_rate``, ``sleep``, ``weights``, ``learning``, ``max_memory``)
-    and of `Simulator.run` (``interval``, ``inputs``, ``progress``, ``out``, ``stop``,
-    ``chunk``, ``checkpoint_every``) may follow.
-
-    Examples
-    --------
-    >>> import neurosim as ns
-    >>> net = ns.Network(seed=3)
-    >>> noise = net.add(ns.PoissonSource(100, rate=50.0), "noise")
-    >>> cell = net.add(ns.LIF(1, tau_m=20.0, tau_syn=5.0), "cell")
-    >>> _ = net.connect(noise, cell, weight=0.07)
-    >>> result = ns.simulate(net, 1000.0, record={"cell": ["spikes", "v"]})
-    >>> result.traces["cell"]["v"]
-    Trace(10000 times x 1 neurons, 'mV')
-    """
-    checks.choice("simulate", "engine", engine, ("auto", "clock"))
-    build_options = {k: options.pop(k) for k in _BUILD_OPTIONS if k in options}
-    known = ("interval", "inputs", "progress", "out", "stop", "chunk", "checkpoint_every")
-    for name in options:
-        if name not in known:
-            raise ParameterError(
-                f"simulate: no option {name!r}; there are {', '.join(known)}, "
-                f"dt, record, engine, dtype, threads, {', '.join(_BUILD_OPTIONS)}"
-            )
-    simulator = Simulator(network, dt=dt, dtype=dtype, threads=threads, **build_options)
-    return simulator.run(duration, record=record, **options)

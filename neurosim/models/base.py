@@ -7,10 +7,17 @@
 ``fire(...) -> state``          reset after a spike
 ``leap(...) -> state``          optional: the flow over ``steps`` steps without input, at once
 ``quiet(...) -> bool``          optional: it cannot fire without new input, so it may sleep
+``flow(...) -> state``          optional: the exact flow over any time ``dt`` [ms]
+``crossing(...) -> float``      optional: time to the next threshold crossing
+``payload(...) -> float``       optional: what a graded spike carries, asked before the reset
 ==============================  ==========================================================
 
+The clock engine uses the first four, and ``leap`` and ``quiet`` where neurons sleep; the event
+engine uses ``flow``, ``crossing``, ``receive`` and ``fire``, and ``payload``.
+
 The arguments of each function are found by *name*: state variables, parameters (given or
-derived), and the reserved names ``t``, ``dt``, ``weight``, ``port`` and ``steps``. A function
+derived), and the reserved names ``t``, ``dt``, ``weight``, ``port``, ``steps`` and
+``horizon``. A function
 that returns the state returns every state variable, in declared order. Functions are
 scalar, so the package can compile them for blocks of neurons (and, later, other
 devices). Built-in models have no privilege over models that users write.
@@ -37,8 +44,13 @@ RESERVED = {
     "fire": ("t", "dt"),
     "leap": ("t", "dt", "steps"),
     "quiet": ("t", "dt"),
+    "flow": ("dt",),
+    "crossing": ("horizon",),
+    "payload": (),
 }
 TESTS = ("fires", "quiet")  # members that answer True or False
+NUMBERS = ("crossing", "payload")  # members that answer a number
+OF_EVENTS = ("receive", "fire", "flow", "crossing", "payload")  # members the event engine uses
 DTYPES = ("float32", "float64", "int32")
 Value = float | np.ndarray
 
@@ -71,6 +83,7 @@ def check_member(owner: str, model: "NeuronModel", member: str, derived: dict) -
         )
     kind = int if "int32" in model.dtypes else float
     values = {"t": kind(0), "dt": kind(1), "steps": kind(1), "weight": kind(0), "port": 0}
+    values["horizon"] = float("inf")
     values |= {k: kind(np.ravel(v)[0]) for k, v in (*derived.items(), *model.state.items())}
     try:
         with np.errstate(all="ignore"):
@@ -79,10 +92,12 @@ def check_member(owner: str, model: "NeuronModel", member: str, derived: dict) -
         return  # the defaults may lie where the function is not defined
     except Exception as error:
         raise ParameterError(f"{owner}.{member} must run on the default values: {error}") from None
-    n = 1 if member in TESTS else len(model.state)
+    n = 1 if member in (*TESTS, *NUMBERS) else len(model.state)
     found = len(result) if isinstance(result, tuple) else int(np.ndim(result) == 0)
     if result is None or found != n:
-        expected = "True or False" if member in TESTS else f"({', '.join(model.state)})"
+        expected = f"({', '.join(model.state)})"
+        if member in (*TESTS, *NUMBERS):
+            expected = "True or False" if member in TESTS else "a number"
         raise ParameterError(f"{owner}.{member} must return {expected}, got {result!r}")
 
 
@@ -105,9 +120,22 @@ class NeuronModel:
         Both, or neither. With them the neurons can sleep: ``leap`` takes the place of
         ``steps`` calls of ``advance``, ``quiet`` must be False wherever a neuron might
         fire without further input.
+    flow, crossing : functions, optional
+        Both, or neither. With them the event engine can run the model. ``flow`` is the solution
+        without input after any time ``dt`` [ms]. ``crossing`` returns the time [ms] from now to
+        the next moment at which the neuron fires without further input (0 where it fires at
+        once), if that is at most ``horizon``. Otherwise it may return any time beyond
+        ``horizon`` before which the neuron certainly does not fire; inf: it never does. What it
+        returns below the horizon must not depend on the horizon.
+    payload : function, optional
+        What a spike carries: the weights that it meets are multiplied by it. Models with it
+        run in the event engine only.
     derive : function, optional
         ``derive(params, dt) -> dict`` computes further parameters once, before a run
         (for instance a decay factor per step); its names are available to the functions.
+    constants : function, optional
+        ``constants(params) -> dict`` does the same for the event engine, which has no step: for
+        ``flow``, ``crossing``, ``payload``, and ``receive`` and ``fire`` when it calls them.
     ports : tuple of str
         Names of the input ports; an arrival carries the index of its port.
     units : mapping of str to str
@@ -146,7 +174,11 @@ class NeuronModel:
     fire: Callable | None = None
     leap: Callable | None = None
     quiet: Callable | None = None
+    flow: Callable | None = None
+    crossing: Callable | None = None
+    payload: Callable | None = None
     derive: Callable[[dict[str, Value], float], dict[str, Value]] | None = None
+    constants: Callable[[dict[str, Value]], dict[str, Value]] | None = None
     ports: tuple[str, ...] = ("in",)
     units: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -163,30 +195,40 @@ class NeuronModel:
             raise ParameterError(f"{owner} must define both fires and fire, or neither")
         if (self.leap is None) != (self.quiet is None):
             raise ParameterError(f"{owner} must define both leap and quiet, or neither")
+        if (self.flow is None) != (self.crossing is None):
+            raise ParameterError(f"{owner} must define both flow and crossing, or neither")
         both = set(self.state) & set(self.params)
         if both:
             raise ParameterError(f"{owner}: {sorted(both)} must be state or parameter, not both")
         derived = self.kernel_params(dict(self.params), 1.0)
+        exact = self.event_params(dict(self.params)) if self.flow else {}
         taken = {name for names in RESERVED.values() for name in names}
-        for name in (*self.state, *derived):
-            if name in taken or (name in self.state and name in derived):
+        for name in (*self.state, *derived, *exact):
+            if name in taken or (name in self.state and name in {**derived, **exact}):
                 raise ParameterError(
                     f"{owner}: {name!r} must be the name of one state variable or parameter, and "
                     f"none of the reserved {sorted(taken)}"
                 )
             if not name.isidentifier() or iskeyword(name):
                 raise ParameterError(f"{owner}: {name!r} must be a Python name")
-        known = set(self.state) | set(derived)
         for member in self.members():
-            unknown = set(self.arguments(member)) - known - set(RESERVED[member])
-            if unknown:
-                raise ParameterError(
-                    f"{owner}.{member} must take state variables, parameters or "
-                    f"{RESERVED[member]} by name, got {sorted(unknown)}"
-                )
-            check_member(owner, self, member, derived)
+            if member not in ("flow", "crossing", "payload"):
+                self._check_member(member, derived)
+            if self.flow is not None and member in OF_EVENTS:
+                self._check_member(member, exact)
             if "int32" in self.dtypes:
                 self._check_whole_constants(member)
+
+    def _check_member(self, member: str, params: dict[str, Value]) -> None:
+        owner = f"NeuronModel {self.name!r}"
+        known = {*self.state, *params, *RESERVED[member]}
+        unknown = set(self.arguments(member)) - known
+        if unknown:
+            raise ParameterError(
+                f"{owner}.{member} must take state variables, parameters or "
+                f"{RESERVED[member]} by name, got {sorted(unknown)}"
+            )
+        check_member(owner, self, member, params)
 
     def _check_whole_constants(self, member: str) -> None:
         function = getattr(self, member)
@@ -208,6 +250,10 @@ class NeuronModel:
     def kernel_params(self, params: dict[str, Value], dt: float) -> dict[str, Value]:
         """Given and derived parameters, for step ``dt``."""
         return {**params, **(self.derive(params, dt) if self.derive else {})}
+
+    def event_params(self, params: dict[str, Value]) -> dict[str, Value]:
+        """Given parameters and those derived for continuous time."""
+        return {**params, **(self.constants(params) if self.constants else {})}
 
     def neurons(
         self,

@@ -1,8 +1,9 @@
-"""The perfect integrate-and-fire neuron, with delta or exponential synapses."""
+"""The perfect integrate-and-fire neuron, with delta, exponential, alpha or step synapses."""
 
 import math
 from typing import Any
 
+from . import currents, exact
 from .base import NeuronModel, Neurons, Value
 from .flow import decay, synapse_to_integrator
 from .lif import check_reset, reset_mode, with_synapses
@@ -96,12 +97,16 @@ _RULES: dict[str, dict[str, Any]] = {
     "t_ref": {"low": 0, "unit": "ms"},
     "c_m": {"above": 0, "unit": "nF"},
 }
-_UNITS = {"v": "mV", "i_syn": "nA", "i_exc": "nA", "i_inh": "nA", "refractory": "steps"}
+_UNITS = {
+    "v": "mV", "i_syn": "nA", "i_exc": "nA", "i_inh": "nA", "x_syn": "nA/ms",
+    "refractory": "steps",
+}  # fmt: skip
 
 IF_DELTA = NeuronModel(
     name="IF", state={"v": 0.0, "refractory": 0.0}, params=_PARAMS, units=_UNITS, rules=_RULES,
     ports=("delta",), derive=_derive,
     advance=_advance, receive=receive_delta, fires=fires, fire=fire, leap=_leap, quiet=_quiet,
+    constants=exact.perfect_constants, flow=exact.perfect_flow, crossing=exact.perfect_crossing,
 )  # fmt: skip
 IF_EXP = NeuronModel(
     name="IF", state={"v": 0.0, "i_syn": 0.0, "refractory": 0.0},
@@ -109,6 +114,7 @@ IF_EXP = NeuronModel(
     ports=("syn",), derive=_derive,
     advance=_advance_1, receive=receive_1, fires=fires, fire=fire_1,
     leap=_leap_1, quiet=_quiet_1,
+    constants=exact.perfect_constants, flow=exact.perfect_flow_1, crossing=exact.perfect_crossing_1,
 )  # fmt: skip
 IF_EXP2 = NeuronModel(
     name="IF", state={"v": 0.0, "i_exc": 0.0, "i_inh": 0.0, "refractory": 0.0},
@@ -116,6 +122,22 @@ IF_EXP2 = NeuronModel(
     ports=("exc", "inh"), derive=_derive,
     advance=_advance_2, receive=receive_2, fires=fires, fire=fire_2,
     leap=_leap_2, quiet=_quiet_2,
+    constants=exact.perfect_constants, flow=exact.perfect_flow_2, crossing=exact.perfect_crossing_2,
+)  # fmt: skip
+IF_ALPHA = NeuronModel(
+    name="IF", state={"v": 0.0, "i_syn": 0.0, "x_syn": 0.0, "refractory": 0.0},
+    params={**_PARAMS, "tau_syn": 5.0}, units=_UNITS, rules=_RULES,
+    ports=("syn",), derive=currents.derive_perfect, constants=currents.constants_perfect,
+    advance=currents.perfect_alpha, receive=currents.receive_alpha, fires=fires,
+    fire=currents.fire_alpha,
+    flow=currents.flow_perfect_alpha, crossing=currents.crossing_perfect_alpha,
+)  # fmt: skip
+IF_STEP = NeuronModel(
+    name="IF", state={"v": 0.0, "i_syn": 0.0, "refractory": 0.0}, params=_PARAMS,
+    units=_UNITS, rules=_RULES,
+    ports=("syn",), derive=currents.derive_perfect, constants=currents.constants_perfect,
+    advance=currents.perfect_step, receive=receive_1, fires=fires, fire=fire_1,
+    flow=currents.flow_perfect_step, crossing=currents.crossing_perfect_step,
 )  # fmt: skip
 
 
@@ -128,6 +150,7 @@ def IF(
     t_ref: Any = 0.0,
     c_m: Any = 1.0,
     i_ext: Any = 0.0,
+    synapse: str = "exp",
     reset: str = "subtract",
     v0: Any = None,
 ) -> Neurons:
@@ -135,7 +158,7 @@ def IF(
 
     c_m dv/dt = i + i_ext,   tau_syn di/dt = -i
 
-    Arrivals, ports, threshold and refractoriness are those of :func:`LIF`. In a
+    Arrivals, synapses, ports, threshold and refractoriness are those of :func:`LIF`. In a
     ``time="steps"`` network one step has length 1, so each step adds ``i_ext / c_m``.
 
     Parameters
@@ -143,7 +166,7 @@ def IF(
     n : int or tuple of int
         Number of neurons, or the shape of the population.
     tau_syn : None, float, array or a pair (excitatory, inhibitory)
-        Synaptic time constants [ms]; None for delta synapses.
+        Synaptic time constants [ms]; None for delta synapses and step currents.
     v_th, v_reset : float or array (n,)
         Threshold and reset [mV] (or dimensionless).
     t_ref : float or array (n,)
@@ -152,6 +175,8 @@ def IF(
         Membrane capacitance [nF].
     i_ext : float or array (n,)
         Constant current [nA].
+    synapse : {"exp", "alpha", "step"}
+        Course of the current that an arrival adds.
     reset : {"subtract", "value"}
         v = v - (v_th - v_reset), or v = v_reset.
     v0 : float, array or distribution, optional
@@ -160,7 +185,8 @@ def IF(
     Raises
     ------
     ParameterError
-        A time constant or capacitance <= 0, v_reset >= v_th, a wrong shape, NaN.
+        A time constant or capacitance <= 0, time constants that the synapse has not,
+        v_reset >= v_th, a wrong shape, NaN.
 
     Examples
     --------
@@ -171,8 +197,10 @@ def IF(
         "v_th": v_th, "v_reset": v_reset, "t_ref": t_ref, "c_m": c_m, "i_ext": i_ext,
         "soft_reset": reset_mode("IF", reset),
     }  # fmt: skip
-    models = (IF_DELTA, IF_EXP, IF_EXP2)
-    model, params = with_synapses("IF", models, tau_syn, params)
+    models = {
+        "exp": (IF_DELTA, IF_EXP, IF_EXP2), "alpha": (None, IF_ALPHA), "step": (IF_STEP,),
+    }  # fmt: skip
+    model, params = with_synapses("IF", models, synapse, tau_syn, params)
     neurons = model.neurons(n, initial={"v": v_reset if v0 is None else v0}, **params)
     check_reset(neurons)
     return neurons

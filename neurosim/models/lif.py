@@ -1,11 +1,13 @@
-"""The leaky integrate-and-fire neuron, with delta or exponential synapses."""
+"""The leaky integrate-and-fire neuron, with delta, exponential, alpha or step synapses."""
 
 import math
 from typing import Any
 
 import numpy as np
 
+from .. import checks
 from ..errors import ParameterError
+from . import currents, exact
 from .base import NeuronModel, Neurons, Value
 from .flow import (
     decay,
@@ -118,12 +120,16 @@ _RULES: dict[str, dict[str, Any]] = {
     "t_ref": {"low": 0, "unit": "ms"},
     "r_m": {"above": 0, "unit": "MOhm"},
 }
-_UNITS = {"v": "mV", "i_syn": "nA", "i_exc": "nA", "i_inh": "nA", "refractory": "steps"}
+_UNITS = {
+    "v": "mV", "i_syn": "nA", "i_exc": "nA", "i_inh": "nA", "x_syn": "nA/ms",
+    "refractory": "steps",
+}  # fmt: skip
 
 LIF_DELTA = NeuronModel(
     name="LIF", state={"v": 0.0, "refractory": 0.0}, params=_PARAMS, units=_UNITS, rules=_RULES,
     ports=("delta",), derive=_derive,
     advance=_advance, receive=receive_delta, fires=fires, fire=fire, leap=_leap, quiet=_quiet,
+    constants=exact.leaky_constants, flow=exact.leaky_flow, crossing=exact.leaky_crossing,
 )  # fmt: skip
 LIF_EXP = NeuronModel(
     name="LIF", state={"v": 0.0, "i_syn": 0.0, "refractory": 0.0},
@@ -131,6 +137,7 @@ LIF_EXP = NeuronModel(
     ports=("syn",), derive=_derive,
     advance=_advance_1, receive=receive_1, fires=fires, fire=fire_1,
     leap=_leap_1, quiet=_quiet_1,
+    constants=exact.leaky_constants, flow=exact.leaky_flow_1, crossing=exact.leaky_crossing_1,
 )  # fmt: skip
 LIF_EXP2 = NeuronModel(
     name="LIF", state={"v": 0.0, "i_exc": 0.0, "i_inh": 0.0, "refractory": 0.0},
@@ -138,19 +145,45 @@ LIF_EXP2 = NeuronModel(
     ports=("exc", "inh"), derive=_derive,
     advance=_advance_2, receive=receive_2, fires=fires, fire=fire_2,
     leap=_leap_2, quiet=_quiet_2,
+    constants=exact.leaky_constants, flow=exact.leaky_flow_2, crossing=exact.leaky_crossing_2,
+)  # fmt: skip
+LIF_ALPHA = NeuronModel(
+    name="LIF", state={"v": 0.0, "i_syn": 0.0, "x_syn": 0.0, "refractory": 0.0},
+    params={**_PARAMS, "tau_syn": 5.0}, units=_UNITS, rules=_RULES,
+    ports=("syn",), derive=currents.derive_leaky, constants=currents.constants_leaky,
+    advance=currents.leaky_alpha, receive=currents.receive_alpha, fires=fires,
+    fire=currents.fire_alpha,
+    flow=currents.flow_leaky_alpha, crossing=currents.crossing_leaky_alpha,
+)  # fmt: skip
+LIF_STEP = NeuronModel(
+    name="LIF", state={"v": 0.0, "i_syn": 0.0, "refractory": 0.0}, params=_PARAMS,
+    units=_UNITS, rules=_RULES,
+    ports=("syn",), derive=currents.derive_leaky, constants=currents.constants_leaky,
+    advance=currents.leaky_step, receive=receive_1, fires=fires, fire=fire_1,
+    flow=currents.flow_leaky_step, crossing=currents.crossing_leaky_step,
 )  # fmt: skip
 
 
-def with_synapses(owner: str, models: tuple, tau_syn: Any, params: dict) -> tuple:
-    """The model for no, one or two synaptic time constants, and its parameters."""
-    taus = time_constants(tau_syn)
-    if len(taus) > 2:
-        raise ParameterError(
-            f"{owner}.tau_syn must be None (delta synapses), one or two time constants, "
-            f"got {len(taus)}"
-        )
+def with_synapses(
+    owner: str, models: dict[str, tuple], synapse: str, tau_syn: Any, params: dict
+) -> tuple:
+    """The model for a kind of synapse and its time constants, and its parameters.
+
+    Parameters
+    ----------
+    models : dict of str to tuple    for each kind the models of no, one and two time constants
+    """
+    checks.choice(owner, "synapse", synapse, tuple(models))
+    taus, known = time_constants(tau_syn), models[synapse]
+    if len(taus) >= len(known) or known[len(taus)] is None:
+        need = {
+            "exp": "None (delta synapses), one or two time constants",
+            "alpha": "one time constant for synapse='alpha'",
+            "step": "None for synapse='step', as its currents do not decay",
+        }[synapse]
+        raise ParameterError(f"{owner}.tau_syn must be {need}, got {len(taus) or None}")
     names = ((), ("tau_syn",), ("tau_syn_exc", "tau_syn_inh"))[len(taus)]
-    return models[len(taus)], {**params, **dict(zip(names, taus, strict=True))}
+    return known[len(taus)], {**params, **dict(zip(names, taus, strict=True))}
 
 
 def reset_mode(owner: str, reset: str) -> float:
@@ -171,6 +204,7 @@ def LIF(
     t_ref: Any = 0.0,
     r_m: Any = 1.0,
     i_ext: Any = 0.0,
+    synapse: str = "exp",
     reset: str = "value",
     v0: Any = None,
 ) -> Neurons:
@@ -179,10 +213,12 @@ def LIF(
     tau_m dv/dt = v_rest - v + r_m (i + i_ext),   tau_syn di/dt = -i
 
     An arrival of weight w adds w to the current i [nA] of its port, or, with delta
-    synapses (``tau_syn=None``), to v itself [mV]. When v >= v_th the neuron spikes, v is
-    reset, and it stays there for ``t_ref``: during [t, t + t_ref) v does not move and
-    delta arrivals are lost, while synaptic currents go on decaying. Between events the
-    solution is exact.
+    synapses (``tau_syn=None``), to v itself [mV]. With ``synapse="alpha"`` it adds
+    w e (s/tau_syn) e^{-s/tau_syn} after the time s, with ``synapse="step"`` w for ever.
+
+    When v >= v_th the neuron spikes, v is reset, and it stays there for ``t_ref``: during
+    [t, t + t_ref) v does not move and delta arrivals are lost, while synaptic currents go on
+    decaying. Between events the solution is exact.
 
     Parameters
     ----------
@@ -192,7 +228,8 @@ def LIF(
         Membrane time constant [ms].
     tau_syn : None, float, array or a pair (excitatory, inhibitory)
         Synaptic time constants [ms]: delta synapses, one port ``"syn"``, or the two ports
-        ``"exc"`` (weights >= 0) and ``"inh"`` (weights <= 0).
+        ``"exc"`` (weights >= 0) and ``"inh"`` (weights <= 0). Alpha synapses have one port and
+        need one time constant, step currents have one port and none.
     v_th, v_reset, v_rest : float or array (n,)
         Threshold, reset and resting potential [mV] (or dimensionless).
     t_ref : float or array (n,)
@@ -201,6 +238,8 @@ def LIF(
         Membrane resistance [MOhm]; with the default 1 currents read as mV.
     i_ext : float or array (n,)
         Constant current [nA].
+    synapse : {"exp", "alpha", "step"}
+        Course of the current that an arrival adds.
     reset : {"value", "subtract"}
         v = v_reset, or v = v - (v_th - v_reset).
     v0 : float, array or distribution, optional
@@ -209,7 +248,8 @@ def LIF(
     Raises
     ------
     ParameterError
-        A time constant or resistance <= 0, v_reset >= v_th, a wrong shape, NaN.
+        A time constant or resistance <= 0, time constants that the synapse has not,
+        v_reset >= v_th, a wrong shape, NaN.
 
     Examples
     --------
@@ -220,8 +260,10 @@ def LIF(
         "tau_m": tau_m, "v_th": v_th, "v_reset": v_reset, "v_rest": v_rest,
         "t_ref": t_ref, "r_m": r_m, "i_ext": i_ext, "soft_reset": reset_mode("LIF", reset),
     }  # fmt: skip
-    models = (LIF_DELTA, LIF_EXP, LIF_EXP2)
-    model, params = with_synapses("LIF", models, tau_syn, params)
+    models = {
+        "exp": (LIF_DELTA, LIF_EXP, LIF_EXP2), "alpha": (None, LIF_ALPHA), "step": (LIF_STEP,),
+    }  # fmt: skip
+    model, params = with_synapses("LIF", models, synapse, tau_syn, params)
     neurons = model.neurons(n, initial={"v": v_rest if v0 is None else v0}, **params)
     check_reset(neurons)
     return neurons

@@ -1,7 +1,7 @@
 """What happens at an arrival and at a spike? Functions shared by LIF and IF.
 
-Refractoriness counts grid steps: after a spike ``refractory`` is set to the steps of
-``t_ref`` and each advance takes one off. ``soft_reset`` is 1 for a reset by
+Refractoriness counts down: after a spike ``refractory`` is set to ``dead_time``, in grid
+steps by the clock engine, which takes one off at each advance, in ms by the event engine. ``soft_reset`` is 1 for a reset by
 subtraction and 0 for a reset to ``v_reset``, one formula for both.
 """
 
@@ -21,7 +21,7 @@ def reset_params(params: dict[str, Value], dt: float) -> dict[str, Value]:
             f"t_ref must be below 2^24 steps, as far as float32 counts, got {steps.max():g} "
             f"steps of {dt:g}"
         )
-    return {"ref_steps": steps if steps.ndim else float(steps)}
+    return {"dead_time": steps if steps.ndim else float(steps)}
 
 
 def receive_delta(v, refractory, weight):
@@ -48,16 +48,16 @@ def fires(v, refractory, v_th):
     return refractory <= 0.0 and v >= v_th
 
 
-def fire(v, v_th, v_reset, soft_reset, ref_steps):
+def fire(v, v_th, v_reset, soft_reset, dead_time):
     """Reset of (v, refractory)."""
-    return v_reset + soft_reset * (v - v_th), ref_steps
+    return v_reset + soft_reset * (v - v_th), dead_time
 
 
-def fire_1(v, i_syn, v_th, v_reset, soft_reset, ref_steps):
+def fire_1(v, i_syn, v_th, v_reset, soft_reset, dead_time):
     """Reset of (v, i_syn, refractory)."""
-    return v_reset + soft_reset * (v - v_th), i_syn, ref_steps
+    return v_reset + soft_reset * (v - v_th), i_syn, dead_time
 
 
-def fire_2(v, i_exc, i_inh, v_th, v_reset, soft_reset, ref_steps):
+def fire_2(v, i_exc, i_inh, v_th, v_reset, soft_reset, dead_time):
     """Reset of (v, i_exc, i_inh, refractory)."""
-    return v_reset + soft_reset * (v - v_th), i_exc, i_inh, ref_steps
+    return v_reset + soft_reset * (v - v_th), i_exc, i_inh, dead_time

@@ -1,0 +1,1 @@
+"""How does the event engine work? Continuous time, exact crossings, work where events are."""

@@ -1,0 +1,206 @@
+"""How does a description become the event engine's arrays?"""
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from ..._jit import address
+from ...connectivity.distributions import Distribution
+from ...errors import BuildError
+from ...models.base import Neurons
+from ...network import Network, Population
+from ...random import key_of
+from ..codegen import model_kernel, used_members
+from .tables import NEVER, Desk, Wiring
+from .tables import Neurons as NeuronArrays
+from .wiring import Order, Rows, links_of, order_of, rows_of
+
+_KERNELS = ("attend", "look")
+
+
+def refusal(network: Network) -> str | None:
+    """Why the event engine cannot run a network, or None."""
+    if network.time != "continuous":
+        return (
+            f"Network.time must be 'continuous' for the event engine, got {network.time!r}, where "
+            "the step is part of the model; use engine='clock'"
+        )
+    for p in network.populations.values():
+        if isinstance(p.neurons, Neurons) and p.neurons.model.crossing is None:
+            return (
+                f"Population {p.name!r}.neurons must be of a model with flow and crossing for the "
+                f"event engine, got {p.neurons.model.name!r}; use engine='clock', or give the "
+                "model these functions (built-in models have them: LIF, IF, and others)"
+            )
+    for name, stimulus in network.stimuli.items():
+        return (
+            f"Stimulus {name!r} must be left out for the event engine, as it acts at grid points, "
+            f"got {type(stimulus.kind).__name__}; use engine='clock', or, for random arrivals, a "
+            "PoissonSource with OneToOne()"
+        )
+    return None
+
+
+@dataclass(eq=False)
+class ExactPopulation:
+    """Arrays of one population; sources have only counts.
+
+    Attributes
+    ----------
+    first : int                     number of its first neuron among all
+    state, initial : float64 (variables, n)
+    counts : int64 (n,)             spikes so far
+    """
+
+    population: Population
+    first: int
+    seed: int
+    counts: np.ndarray = field(init=False)
+    state: np.ndarray = field(init=False)
+    initial: np.ndarray = field(init=False)
+    handles: dict[str, int] = field(default_factory=dict, init=False)
+    table: np.ndarray = field(init=False)
+    _keep: list[Any] = field(default_factory=list, init=False)
+
+    def __post_init__(self) -> None:
+        neurons, n = self.population.neurons, self.population.n
+        self.counts = np.zeros(n, np.int64)
+        self.state = self.initial = np.zeros((0, n))
+        self.table = np.zeros(5, np.int64)
+        if isinstance(neurons, Neurons):
+            self._prepare(neurons)
+
+    def _prepare(self, neurons: Neurons) -> None:
+        model, n = neurons.model, neurons.n
+        self.initial = np.empty((len(neurons.initial), n))
+        for k, (name, value) in enumerate(neurons.initial.items()):
+            if isinstance(value, Distribution):
+                value = value.draw(key_of(self.seed, self.population.name, "initial", name), n)
+            self.initial[k] = value
+        self.state = self.initial.copy()
+        used = {
+            a for kind in _KERNELS for m in used_members(model, kind) for a in model.arguments(m)
+        }
+        params = model.event_params(dict(neurons.params))
+        rows = tuple(k for k, v in params.items() if k in used and np.ndim(v))
+        scalars = tuple(k for k, v in params.items() if k in used and not np.ndim(v))
+        for kind in _KERNELS:
+            self.handles[kind], code = model_kernel(kind, model, rows, scalars, "float64")
+            self._keep.append(code)
+        row_values = np.array([params[k] for k in rows], np.float64).reshape(len(rows), n)
+        arrays = [self.state, row_values, np.array([params[k] for k in scalars], np.float64)]
+        self.table = np.array([address(a) for a in arrays], np.int64)
+        self._keep += arrays
+
+    @property
+    def is_graded(self) -> bool:
+        """Do its spikes carry a payload?"""
+        neurons = self.population.neurons
+        return isinstance(neurons, Neurons) and neurons.model.payload is not None
+
+    def variable(self, name: str) -> int:
+        """Row of a state variable."""
+        return list(self.population.neurons.model.state).index(name)
+
+
+@dataclass(eq=False)
+class ExactBuilt:
+    """A network as arrays for the event engine.
+
+    Attributes
+    ----------
+    ports : int             largest number of ports of a model
+    rows : dict of projection name to Rows
+    order : Order           stages of the populations, and the longest window
+    """
+
+    network: Network
+    populations: list[ExactPopulation]
+    ports: int
+    rows: dict[str, Rows]
+    order: Order
+    wiring: Wiring = field(init=False)
+    neurons: NeuronArrays = field(init=False)
+
+    def __post_init__(self) -> None:
+        n = sum(p.population.n for p in self.populations)
+        self.neurons = NeuronArrays(
+            np.zeros(n), np.zeros(n), np.full(n, NEVER), np.full(n, -1, np.int32)
+        )
+        self.rewire()
+
+    @property
+    def size(self) -> int:
+        """Neurons of all populations."""
+        return self.neurons.last.size
+
+    @property
+    def max_delay(self) -> float:
+        """Longest delay [ms]."""
+        return max((float(r.delays.max(initial=0.0)) for r in self.rows.values()), default=0.0)
+
+    def rewire(self) -> None:
+        """Note where the synapses lie, and in which order populations are computed."""
+        links, outgoing = links_of(self.network, self.rows, self.order)
+        desks = np.zeros((len(self.populations), len(Desk)), np.int64)
+        stage = self.order.stage_of()
+        for k, p in enumerate(self.populations):
+            desk = desks[k]
+            desk[Desk.ATTEND], desk[Desk.AT] = p.handles.get("attend", -1), address(p.table)
+            desk[Desk.N], desk[Desk.FIRST] = p.population.n, p.first
+            desk[Desk.COUNTS], desk[Desk.STAGE] = address(p.counts), stage[k]
+            desk[Desk.LAST], desk[Desk.DUE] = address(self.neurons.last), address(self.neurons.due)
+            desk[Desk.HERE] = address(desks) + k * desks.strides[0]
+        members = np.array([m for of_one in self.order.stages for m in of_one], np.int64)
+        ends = np.cumsum([0, *map(len, self.order.stages)])
+        self.wiring = Wiring(desks, members, ends.astype(np.int64), links, outgoing)
+
+    def reset(self) -> None:
+        """Back to the state at time 0: everybody has to be looked at then."""
+        for p in self.populations:
+            p.state[...] = p.initial
+            p.counts[:] = 0
+        for array, value in zip(self.neurons, (0.0, 0.0, NEVER, -1), strict=True):
+            array[:] = value
+
+
+def build(network: Network) -> ExactBuilt:
+    """Translate a network.
+
+    Raises
+    ------
+    BuildError
+        It cannot run in the event engine, delays of zero form a cycle, a rule cannot be met.
+    """
+    reason = refusal(network)
+    if reason is not None:
+        raise BuildError(reason)
+    sizes = [p.n for p in network.populations.values()]
+    firsts = np.cumsum([0, *sizes])
+    ports = max(len(p.ports) for p in network.populations.values())
+    if firsts[-1] * (ports + 1) >= 2**31:
+        raise BuildError(
+            f"Network.populations must have fewer than {2**31 // (ports + 1):,} neurons in all for "
+            f"the event engine, got {firsts[-1]:,}"
+        )
+    populations = [
+        ExactPopulation(p, int(first), network.seed)
+        for p, first in zip(network.populations.values(), firsts[:-1], strict=True)
+    ]
+    first_of = {p.population.name: p.first for p in populations}
+    order = order_of(network)
+    rows = {
+        p.name: rows_of(network, p, first_of[p.post.name], int(firsts[-1]))
+        for p in network.projections.values()
+    }
+    return ExactBuilt(network, populations, ports, rows, order)
+
+
+def per_ms(window: float) -> float:
+    """Windows per ms: a power of two, so that window numbers are exact."""
+    return 2.0 ** -math.floor(math.log2(min(window, _LONGEST)))
+
+
+_LONGEST = 1.0  # ms

@@ -1,0 +1,136 @@
+"""How is a run of the event engine saved and continued? One schema of named arrays, in HDF5.
+
+=============================  =============================================================
+``/populations/<k>/state``     float64 (variables, n), at each neuron's last event
+``/populations/<k>/counts``    int64 (n,), spikes so far
+``/neurons/last``, ``due``     float64, time of the state; no crossing before
+``/flight/...``                arrivals to come: times, weights, codes, stages
+``/sources/<k>/...``           positions of generators, inputs not yet consumed
+attributes                     t, version, and a fingerprint of the network
+=============================  =============================================================
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ...errors import FormatError
+from ...files import write_whole
+from ..checkpoint import describe
+from .loop import ExactLoop
+from .tables import BLOCK, RECORD, Control
+
+_VERSION = 1
+_FLIGHT = ("times", "weights", "codes", "stages")
+
+
+def fingerprint(loop: ExactLoop) -> str:
+    """Text that is equal for equal descriptions."""
+    digest = hashlib.sha256(b"event engine")
+    describe(digest, loop.built.network)
+    for name, rows in loop.built.rows.items():
+        digest.update(f"{name} {rows.targets.size}".encode())
+    return digest.hexdigest()
+
+
+def flight(loop: ExactLoop) -> dict[str, np.ndarray]:
+    """The arrivals that the calendar holds, in an order that depends on nothing else."""
+    c, found = loop.calendar, []
+    for stage, slot in np.argwhere(c.fills > 0):
+        left, block = int(c.fills[stage, slot]), int(c.heads[stage, slot])
+        while left > 0:
+            inside = (left - 1) % BLOCK + 1
+            first = block * BLOCK * RECORD
+            records = c.records[first : first + inside * RECORD].reshape(inside, RECORD)
+            found.append(np.column_stack((records, np.full(inside, stage))))
+            left, block = left - inside, int(c.after[block])
+    found.append(c.far[: int(loop.control[Control.N_FAR])])
+    times, weights, *whole = np.concatenate(found).T
+    arrays = [times, weights, *(a.astype(np.int32) for a in whole)]
+    is_arrival = arrays[2] < loop.built.ports * loop.built.size
+    arrays = [a[is_arrival] for a in arrays]
+    order = np.lexsort(arrays[::-1])
+    return dict(zip(_FLIGHT, (a[order] for a in arrays), strict=True))
+
+
+def save_state(loop: ExactLoop, path: str | Path) -> Path:
+    """Write the state of a simulation; the file appears whole or not at all."""
+    import h5py
+
+    def fill(beside: Path) -> None:
+        with h5py.File(beside, "w") as file:
+            file.attrs["t"], file.attrs["version"] = loop.t, _VERSION
+            file.attrs["fingerprint"] = fingerprint(loop)
+            for k, p in enumerate(loop.built.populations):
+                file[f"populations/{k}/state"] = p.state
+                file[f"populations/{k}/counts"] = p.counts
+            file["neurons/last"], file["neurons/due"] = loop.built.neurons[:2]
+            for name, array in flight(loop).items():
+                file[f"flight/{name}"] = array
+            for k, source in loop.sources.items():
+                for name, array in source.state().items():
+                    file[f"sources/{k}/{name}"] = array
+
+    return write_whole(Path(path), fill)
+
+
+def _like(file: Any, name: str, array: np.ndarray, path: Path) -> np.ndarray:
+    """An array of the file, of the shape and kind of another."""
+    found = file.get(name)
+    if getattr(found, "shape", None) != array.shape:
+        raise FormatError(f"{path}: {name} must have shape {array.shape}")
+    return found.astype(array.dtype)[...]
+
+
+def load_state(loop: ExactLoop, path: str | Path) -> None:
+    """Take over a saved state.
+
+    Raises
+    ------
+    FormatError
+        The file is no checkpoint, is damaged, or belongs to another network.
+    """
+    import h5py
+
+    path, built = Path(path), loop.built
+    try:
+        with h5py.File(path, "r") as file:
+            if file.attrs.get("version") != _VERSION or "fingerprint" not in file.attrs:
+                raise FormatError(f"{path}: must be a checkpoint of the event engine")
+            if file.attrs["fingerprint"] != fingerprint(loop):
+                raise FormatError(
+                    f"{path}: must belong to the same network; it was saved by another one"
+                )
+            t = float(file.attrs["t"])
+            populations = [
+                (_like(file, f"populations/{k}/state", p.state, path),
+                 _like(file, f"populations/{k}/counts", p.counts, path))
+                for k, p in enumerate(built.populations)
+            ]  # fmt: skip
+            times = [_like(file, f"neurons/{k}", built.neurons.last, path) for k in ("last", "due")]
+            coming = [np.asarray(file[f"flight/{name}"][...]) for name in _FLIGHT]
+            sources = {
+                k: {name: array[...] for name, array in file[f"sources/{k}"].items()}
+                for k in loop.sources
+            }
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{path}: must be a whole checkpoint ({error})") from None
+    _check_flight(loop, coming, path)
+    loop.reset()
+    for k, saved in sources.items():
+        loop.sources[k].restore(saved)
+    for p, (state, counts) in zip(built.populations, populations, strict=True):
+        p.state[...], p.counts[:] = state, counts
+    built.neurons.last[:], built.neurons.due[:] = times
+    loop.go_on(t, coming)
+
+
+def _check_flight(loop: ExactLoop, coming: list[np.ndarray], path: Path) -> None:
+    times, weights, codes, stages = coming
+    n, limit = times.size, loop.built.ports * loop.built.size
+    right = all(a.shape == (n,) for a in coming) and np.isfinite(times).all()
+    right = right and (codes >= 0).all() and (codes < limit).all()
+    if not right or not ((stages >= 0) & (stages < len(loop.built.order.stages))).all():
+        raise FormatError(f"{path}: flight must hold arrivals at neurons of this network")

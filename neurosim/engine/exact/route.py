@@ -1,0 +1,97 @@
+"""How do spikes become arrivals? Each synapse of a spike puts one into the calendar."""
+
+import numpy as np
+
+from ..._jit import FLOAT64, INT32, INT64, kernel, view
+from .calendar import lengthen, push
+from .tables import BLOCK, MORE_BLOCKS, MORE_FAR, RECORD, Control, Desk, Link
+
+
+@kernel
+def has_room(calendar, control, n):
+    """Status: can ``n`` more records be put into the calendar?"""
+    slots = calendar.fills.size
+    if control[Control.N_FREE] < min(n, n // BLOCK + slots + 1):
+        control[Control.NEED] = n
+        return MORE_BLOCKS
+    if calendar.far.shape[0] < control[Control.N_FAR] + n:
+        control[Control.NEED] = n
+        return MORE_FAR
+    return 0
+
+
+@kernel
+def _send(calendar, control, link, neuron, time, payload, now, per_ms):
+    """Put all arrivals of one spike through one projection into the calendar."""
+    offsets = view(link[Link.OFFSETS], link[Link.N_OFFSETS], INT64)
+    begin, end = offsets[neuron], offsets[neuron + 1]
+    codes = view(link[Link.CODES], link[Link.SIZE], INT32)
+    weights = view(link[Link.WEIGHTS], link[Link.N_WEIGHTS], FLOAT64)
+    delays = view(link[Link.DELAYS], link[Link.N_DELAYS], FLOAT64)
+    many, own = link[Link.N_WEIGHTS] > 1, link[Link.N_DELAYS] > 1
+    stage = link[Link.STAGE]
+    fills, heads = calendar.fills[stage], calendar.heads[stage]
+    size, present = calendar.chains.size, np.float64(control[Control.WINDOW])
+    mask, inside = np.uint64(size - 1), np.uint64(BLOCK - 1)
+    for k in range(begin, end):
+        arrives = time + delays[k if own else 0]
+        weight = weights[k if many else 0] * payload
+        window = np.floor(arrives * per_ms)
+        if per_ms == 0.0 or window - present >= size:
+            push(calendar, control, stage, arrives, weight, codes[k], now, per_ms)
+            continue
+        slot = np.uint64(window) & mask
+        fill = np.uint64(fills[slot])
+        if fill & inside == np.uint64(0):
+            lengthen(calendar, control, stage, slot)
+        block = np.uint64(heads[slot]) * np.uint64(BLOCK)
+        place = (block + (fill & inside)) * np.uint64(RECORD)
+        calendar.records[place] = arrives
+        calendar.records[place + np.uint64(1)] = weight
+        calendar.records[place + np.uint64(2)] = codes[k]
+        fills[slot] = fill + np.uint64(1)
+    control[Control.ARRIVALS] += end - begin
+
+
+@kernel
+def route(wiring, calendar, control, p, now, per_ms):
+    """Send the new spikes of a population; a status, to go on with after making room."""
+    desk = wiring.desks[p]
+    times = view(desk[Desk.OUT_TIMES], desk[Desk.ROOM], FLOAT64)
+    ids = view(desk[Desk.OUT_IDS], desk[Desk.ROOM], INT32)
+    graded = desk[Desk.OUT_PAYLOADS] != 0
+    payloads = view(desk[Desk.OUT_PAYLOADS], desk[Desk.ROOM] if graded else 0, FLOAT64)
+    links = wiring.links[wiring.outgoing[p] : wiring.outgoing[p + 1]]
+    while desk[Desk.ROUTED] < desk[Desk.N_OUT]:
+        k = desk[Desk.ROUTED]
+        payload = payloads[k] if graded else 1.0
+        need = np.int64(0)
+        for link in links:  # all or nothing, so that no arrival is sent twice
+            offsets = view(link[Link.OFFSETS], link[Link.N_OFFSETS], INT64)
+            need += offsets[ids[k] + 1] - offsets[ids[k]]
+        status = has_room(calendar, control, need)
+        if status != 0:
+            return status
+        for link in links:
+            _send(calendar, control, link, ids[k], times[k], payload, now, per_ms)
+        desk[Desk.ROUTED] += 1
+    return 0
+
+
+@kernel
+def watch(desk, neurons, calendar, control, ports, moments, per_ms):
+    """Have a look at each job's neuron when its next crossing may be due; a status."""
+    first, n_jobs = desk[Desk.FIRST], desk[Desk.N_JOBS]
+    status = has_room(calendar, control, n_jobs)
+    if status != 0:
+        return status
+    jobs = view(desk[Desk.JOBS], n_jobs, INT32)
+    size = neurons.last.size
+    for job in jobs:
+        i = first + job
+        time = max(neurons.due[i], moments[1])  # what is before the window's end has been done
+        if time < neurons.look[i]:
+            neurons.look[i] = time
+            code = ports * size + i
+            push(calendar, control, desk[Desk.STAGE], time, 0.0, code, moments[0], per_ms)
+    return 0

@@ -1,0 +1,132 @@
+"""When do sources spike? Exact times, chunk by chunk."""
+
+from typing import Any
+
+import numpy as np
+
+from ..._jit import kernel
+from ...errors import ParameterError
+from ...models.sources import PoissonSource, SpikeSource, spike_arrays
+from ...network import Network, Population
+from ...random import exponential
+from ..drive import PoissonDrive, next_spike
+from ..stream import pair_of
+
+
+@kernel
+def _times_before(key, edges, means, period, per_cycle, upcoming, drawn, end, begin, times, ids):
+    """Spikes before ``end`` of the processes from ``begin`` on.
+
+    Returns (number of spikes, process at which the arrays were full, or n); to go on from
+    there, call again.
+    """
+    found = 0
+    for i in range(begin, upcoming.size):
+        own = i if means.shape[0] > 1 else 0
+        t, k = upcoming[i], drawn[i]
+        while t < end:
+            if k > 0 and found == times.size:
+                upcoming[i], drawn[i] = t, k
+                return found, i
+            if k > 0:
+                times[found], ids[found] = t, i
+                found += 1
+            t = next_spike(t, exponential(key, i, k), edges, means[own], period, per_cycle[own])
+            k += 1
+        upcoming[i], drawn[i] = t, k
+    return found, upcoming.size
+
+
+class PoissonTimes(PoissonDrive):
+    """The processes of a Poisson source: those whose times the clock engine rounds."""
+
+    def before(self, end: float) -> tuple[np.ndarray, np.ndarray]:
+        """(times, ids) of the spikes that have not been asked for, sorted."""
+        parts, reached = [], 0
+        while reached < self.n:
+            times, ids = np.empty(self._room), np.empty(self._room, np.int32)
+            args = (self.upcoming, self.drawn, end, reached, times, ids)
+            found, reached = _times_before(self.key, *self.rate, *args)
+            parts.append((times[:found], ids[:found]))
+            self._room = max(self._room, 2 * found)
+        return in_order(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+
+
+class GivenTimes:
+    """Spikes given as arrays, by the description and while the simulation runs."""
+
+    def __init__(self, population: Population) -> None:
+        self.name, self.n = population.name, population.n
+        source: SpikeSource = population.neurons
+        self.own = in_order(np.asarray(source.times, np.float64), np.asarray(source.ids, np.int32))
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to time 0, with the spikes of the description."""
+        self.times, self.ids = self.own
+        self.stream: Any = None
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What a saved simulation needs to go on."""
+        return {"times": self.times, "ids": self.ids}
+
+    def restore(self, saved: dict[str, np.ndarray]) -> None:
+        """Take over a saved state."""
+        self.times, self.ids = saved["times"].astype(np.float64), saved["ids"].astype(np.int32)
+        self.stream = None
+
+    def add(self, times: np.ndarray, ids: np.ndarray) -> None:
+        """Add spikes (checked) at absolute times."""
+        times, ids = np.concatenate((self.times, times)), np.concatenate((self.ids, ids))
+        self.times, self.ids = in_order(times, ids.astype(np.int32))
+
+    def follow(self, stream: Any, origin: float) -> None:
+        """Read a stream of (times, ids) from now on; its times count from ``origin``."""
+        self.stream, self.origin, self.reached = iter(stream), origin, origin
+
+    def _read(self, end: float) -> None:
+        """Take pieces from the stream until one goes beyond ``end``."""
+        owner = f"inputs[{self.name!r}]"
+        while self.stream is not None and self.reached < end:
+            piece = next(self.stream, None)
+            if piece is None:
+                self.stream = None
+                return
+            times, ids = spike_arrays(owner, *pair_of(owner, piece), self.n)
+            times = times + self.origin
+            if times.size and times.min() < self.reached:
+                raise ParameterError(
+                    f"{owner} must not go back in time: a piece begins at "
+                    f"{times.min() - self.origin:g} ms after one that ends at "
+                    f"{self.reached - self.origin:g} ms; sort the stream"
+                )
+            self.reached = max(self.reached, float(times.max(initial=self.reached)))
+            self.add(times, ids)
+
+    def before(self, end: float) -> tuple[np.ndarray, np.ndarray]:
+        """(times, ids) of the spikes that have not been asked for, sorted."""
+        self._read(end)
+        k = int(np.searchsorted(self.times, end))
+        times, ids = self.times[:k].copy(), self.ids[:k].copy()
+        self.times, self.ids = self.times[k:], self.ids[k:]
+        return times, ids
+
+
+def in_order(times: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sorted by time, then neuron."""
+    order = np.lexsort((ids, times))
+    return times[order], ids[order]
+
+
+Source = PoissonTimes | GivenTimes
+
+
+def sources_of(network: Network) -> dict[int, Source]:
+    """The sources of a network, by index of the population."""
+    found: dict[int, Source] = {}
+    for k, population in enumerate(network.populations.values()):
+        if isinstance(population.neurons, PoissonSource):
+            found[k] = PoissonTimes(population, network.seed, network.time)
+        elif isinstance(population.neurons, SpikeSource):
+            found[k] = GivenTimes(population)
+    return found

@@ -1,0 +1,120 @@
+"""Which synapses does the event engine walk? Rows by source, with real delays, and their order."""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..._jit import address
+from ...connectivity.distributions import Distribution
+from ...connectivity.edges import starts_of
+from ...errors import BuildError
+from ...network import Network, Projection
+from ...synapses import expand_compactly, port_of
+from ..components import components
+from ..filling import least_delay
+from .tables import Link
+
+
+@dataclass(eq=False)
+class Rows:
+    """The synapses of one projection, in the order of their ids.
+
+    Attributes
+    ----------
+    offsets : int64 (n_pre + 1,)
+    targets : int32 (k,)                port * neurons of the network + number of the target
+    weights, delays : float64 (k,), or (1,) where all share one
+    """
+
+    offsets: np.ndarray
+    targets: np.ndarray
+    weights: np.ndarray
+    delays: np.ndarray
+
+    def row(self, stage: int) -> list[int]:
+        """Its row of the table of links."""
+        arrays = (self.offsets, self.targets, self.weights, self.delays)
+        return [stage, *(number for a in arrays for number in (address(a), a.size))]
+
+
+def rows_of(network: Network, projection: Projection, first: int, size: int) -> Rows:
+    """Draw a projection; its targets begin at number ``first`` of ``size`` neurons."""
+    made = expand_compactly(network, projection)
+    port = port_of(projection, np.atleast_1d(made.weight))
+    delays = np.atleast_1d(np.asarray(made.delay, np.float64))
+    if delays.size and not (delays.min() >= 0 and np.isfinite(delays.max())):
+        raise BuildError(
+            f"Projection {projection.name!r}.delay must be finite and >= 0, got "
+            f"{delays.min():g} to {delays.max():g}"
+        )
+    counts = np.bincount(made.pre, minlength=projection.pre.n)
+    targets = made.post + np.int32(port * size + first)
+    weights = np.atleast_1d(np.asarray(made.weight, np.float64))
+    return Rows(starts_of(counts), targets, np.ascontiguousarray(weights), delays)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """In which stages populations are computed, and how long a window may be.
+
+    Attributes
+    ----------
+    stages : list of list of int        populations
+    window : float                      smallest delay [ms] that leads back; inf: none does
+    """
+
+    stages: list[list[int]]
+    window: float
+
+    def stage_of(self) -> dict[int, int]:
+        """Stage of each population."""
+        return {m: k for k, members in enumerate(self.stages) for m in members}
+
+
+def _least(network: Network, projection: Projection) -> float:
+    """Smallest delay [ms]."""
+    if isinstance(projection.delay, Distribution):
+        return least_delay(network, projection)
+    return float(np.min(projection.delay, initial=np.inf))
+
+
+def order_of(network: Network) -> Order:
+    """Order the populations so that delays shorter than a window point forwards.
+
+    Raises
+    ------
+    BuildError
+        Zero delays form a cycle; the message names it.
+    """
+    names = list(network.populations)
+    index = {name: k for k, name in enumerate(names)}
+    edges = [
+        (index[p.pre.name], index[p.post.name], _least(network, p))
+        for p in network.projections.values()
+        if p.rule.size(p.pre.n, p.post.n, p.pre is p.post) != 0
+    ]
+    stages: list[list[int]] = []
+    for component in components(len(names), edges, names):
+        alone = component.window == 0
+        stages += [[m] for m in component.members] if alone else [list(component.members)]
+    order = Order(stages, math.inf)
+    stage = order.stage_of()
+    back = [delay for pre, post, delay in edges if stage[pre] >= stage[post]]
+    return Order(stages, min(back, default=math.inf))
+
+
+def links_of(
+    network: Network, rows: dict[str, Rows], order: Order
+) -> tuple[np.ndarray, np.ndarray]:
+    """(table of links, where those of each population begin)."""
+    index = {name: k for k, name in enumerate(network.populations)}
+    stage = order.stage_of()
+    by_source: list[list[list[int]]] = [[] for _ in index]
+    for name, made in rows.items():
+        p = network.projections[name]
+        if made.targets.size:
+            by_source[index[p.pre.name]].append(made.row(stage[index[p.post.name]]))
+    flat = [row for of_one in by_source for row in of_one]
+    table = np.array(flat, np.int64).reshape(len(flat), len(Link))
+    return table, starts_of(np.array([len(of_one) for of_one in by_source], np.int64))
