@@ -39,9 +39,9 @@ from .connectivity import NtoM as NtoM  # noqa: E402
 from .connectivity import OneToOne as OneToOne  # noqa: E402
 from .connectivity import SmallWorld as SmallWorld  # noqa: E402
 from .connectivity import Uniform as Uniform  # noqa: E402
+from .engine import EventSimulator as EventSimulator  # noqa: E402
 from .engine import Result as Result  # noqa: E402
 from .engine import RunView as RunView  # noqa: E402
-from .engine import EventSimulator as EventSimulator  # noqa: E402
 from .engine import Simulator as Simulator  # noqa: E402
 from .engine import Spikes as Spikes  # noqa: E402
 from .engine import StopAtEvents as StopAtEvents  # noqa: E402

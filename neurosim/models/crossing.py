@@ -4,17 +4,19 @@ Let u be the potential (of a leaky neuron: above its resting value) and
 
     u' = push(t) - rate_m u,   push(t) = drift + lift I(t),   u < th now,
 
-rate_m = 0 for the perfect integrator, drift = 0 for the leaky neuron. Three curves lie above u
-for all s >= 0, because of upper bounds of push, push' and push'' over all the time to come:
+rate_m = 0 for the perfect integrator, drift = 0 for the leaky neuron. The crossing cannot come
+before the first roots of these, for all s >= 0, because of upper bounds P, P', P'' of push and
+its derivatives over all the time to come:
 
-0. u + (P - rate_m u) s               P >= push; never, if P <= rate_m th
-1. u + u' s + b s^2 / 2               b = u'' with push' replaced by its bound, or 0 if negative
-2. u + u' s + u'' s^2 / 2 + c s^3/6   c = u''' with push'' replaced by its bound, likewise
+0. th = u + (P - rate_m u) s                        never, if P <= rate_m th
+1. th = u + u' s + b s^2 / 2,                       b = P' - rate_m u'
+2. th = u + u' s + u'' s^2 / 2 + c s^3 / 6,         c = P'' - rate_m u''
+3. rate_m th = push + push' s + P'' s^2 / 2         for u' >= 0 at the crossing
 
-(the equation without its currents is a decay, which bends towards zero). Where the highest of
-their roots lies the crossing cannot lie before, so steps from root to root, each computed from
-the first state, come to it from the left and pass no crossing. All three touch u: the steps
-double the digits, as Newton's do; with currents that only fall (0) is Newton's tangent. Near a
+b and c are 0 where negative: without its currents the equation is a decay, which bends towards
+zero, so it lies below its tangents. Steps from root to root, each state computed from the first
+one, come to the crossing from the left and pass none. Curves 0 to 2 touch u: the steps double
+the digits, as Newton's do; with a current that only falls, curve 0 is Newton's tangent. Near a
 peak that just reaches the threshold, or just does not, the distance halves at each step.
 
 Nothing here depends on the horizon but when the march may stop.
@@ -24,7 +26,7 @@ import math
 
 from .flow import shared, through_alpha, through_synapse
 
-LIMIT = 1000  # steps; tests/test_crossing.py finds at most some dozens
+LIMIT = 200  # steps; the worst grazing peaks take sixty
 CLOSE = 2e-16  # shorter steps, in units of 1/rates + t, are lost in rounding
 NOTHING = 1e-300  # what decays to this is gone
 FAR = 0.5  # in units of tau_m: beyond, the decay itself makes the better step
@@ -64,25 +66,35 @@ def root_of_parabola(missing, slope, bend):
 
 
 @shared
-def step_below_curves(missing, slope, bend, most_bend, most_jerk):
-    """The farther root of curves 1 and 2, or a time before it.
+def step_below_curves(missing, slope, lack, rise, most_rise, most_curve, rate_m):
+    """The farthest root of curves 1 to 3, or a time before it.
 
-    On [0, D] the cubic lies below slope s + (bend + most_jerk D / 3) s^2 / 2.
+    Parameters
+    ----------
+    missing, slope : float          th - u > 0, and u' now
+    lack : float                    rate_m th - push now
+    rise, most_rise : float         push' now, and its bound
+    most_curve : float              bound of push''
     """
-    step = root_of_parabola(missing, slope, most_bend)
-    if bend < 0.0:
-        bent_down = -3.0 * bend / most_jerk if most_jerk > 0.0 else math.inf
-        if slope <= 0.0:
-            return max(step, bent_down)
-        tangent = missing / slope
-        if tangent <= bent_down:
-            return max(step, tangent)
-        curved = root_of_parabola(missing, slope, bend + most_jerk * tangent / 3.0)
-        return max(step, bent_down, curved)
-    reach = missing / slope if slope > 0.0 else 2.0 * step
-    if reach == math.inf:
-        return reach
-    return max(step, min(reach, root_of_parabola(missing, slope, bend + most_jerk * reach / 3.0)))
+    bend = rise - rate_m * slope
+    step = root_of_parabola(missing, slope, most_rise - rate_m * slope)
+    if lack > 0.0:
+        step = max(step, root_of_parabola(lack, rise, most_curve))
+    jerk = most_curve - rate_m * bend
+    if bend >= 0.0:
+        reach = missing / slope if slope > 0.0 else 2.0 * step
+        if reach == math.inf:
+            return reach
+        # on [0, reach] the cubic lies below the parabola that it crosses at reach
+        root = root_of_parabola(missing, slope, bend + max(jerk, 0.0) * reach / 3.0)
+        return max(step, min(reach, root))
+    bent_down = -3.0 * bend / jerk if jerk > 0.0 else math.inf
+    if slope <= 0.0:
+        return max(step, bent_down)
+    tangent = missing / slope
+    if tangent <= bent_down:
+        return max(step, tangent)
+    return max(step, bent_down, root_of_parabola(missing, slope, bend + jerk * tangent / 3.0))
 
 
 @shared
@@ -134,10 +146,9 @@ def search_one(
             return math.inf
         step = step_below_push(missing, now, th, drift + lift * top, rate_m)
         if left < 0.0 and step < math.inf:
-            slope, pull = drift + lift * left - rate_m * now, -lift * rate * left
-            bend = pull - rate_m * slope
-            jerk = -rate_m * bend
-            bound = step_below_curves(missing, slope, bend, max(bend, 0.0), max(jerk, 0.0))
+            push, rise = drift + lift * left, -lift * rate * left
+            slope, lack = push - rate_m * now, rate_m * th - push
+            bound = step_below_curves(missing, slope, lack, rise, rise, 0.0, rate_m)
             step = max(step, bound)
         if step == math.inf:
             return step
@@ -146,6 +157,9 @@ def search_one(
         t += step
         if wait + t > horizon:
             break
+    else:
+        if rate_m * th >= drift:  # where it is drawn to is the threshold itself
+            return math.inf
     return wait + t
 
 
@@ -170,13 +184,15 @@ def search_two(
         top = highest_of_two(i_now, j_now, rate_i, rate_j, spread)
         step = step_below_push(missing, now, th, drift + lift * top, rate_m)
         if i_now + j_now < top and step < math.inf:
-            slope = drift + lift * (i_now + j_now) - rate_m * now
+            push = drift + lift * (i_now + j_now)
+            slope, lack = push - rate_m * now, rate_m * th - push
             i_now, j_now = -rate_i * i_now, -rate_j * j_now
-            bend = lift * (i_now + j_now) - rate_m * slope
-            most = lift * highest_of_two(i_now, j_now, rate_i, rate_j, spread) - rate_m * slope
+            rise, most = i_now + j_now, highest_of_two(i_now, j_now, rate_i, rate_j, spread)
             i_now, j_now = -rate_i * i_now, -rate_j * j_now
-            jerk = lift * highest_of_two(i_now, j_now, rate_i, rate_j, spread) - rate_m * bend
-            bound = step_below_curves(missing, slope, bend, max(most, 0.0), max(jerk, 0.0))
+            curve = highest_of_two(i_now, j_now, rate_i, rate_j, spread)
+            bound = step_below_curves(
+                missing, slope, lack, lift * rise, lift * most, lift * curve, rate_m
+            )
             step = max(step, bound)
         if step == math.inf:
             return step
@@ -185,6 +201,9 @@ def search_two(
         t += step
         if wait + t > horizon:
             break
+    else:
+        if rate_m * th >= drift:  # where it is drawn to is the threshold itself
+            return math.inf
     return wait + t
 
 
@@ -205,13 +224,15 @@ def search_alpha(u, i, x, th, t, wait, horizon, drift, rate_m, lift, rate, gap, 
         top = highest_alpha(i_now, x_now, rate)
         step = step_below_push(missing, now, th, drift + lift * top, rate_m)
         if i_now < top and step < math.inf:
-            slope = drift + lift * i_now - rate_m * now
+            push = drift + lift * i_now
+            slope, lack = push - rate_m * now, rate_m * th - push
             i_now, x_now = x_now - rate * i_now, -rate * x_now
-            bend = lift * i_now - rate_m * slope
-            most = lift * highest_alpha(i_now, x_now, rate) - rate_m * slope
+            rise, most = i_now, highest_alpha(i_now, x_now, rate)
             i_now, x_now = x_now - rate * i_now, -rate * x_now
-            jerk = lift * highest_alpha(i_now, x_now, rate) - rate_m * bend
-            bound = step_below_curves(missing, slope, bend, max(most, 0.0), max(jerk, 0.0))
+            curve = highest_alpha(i_now, x_now, rate)
+            bound = step_below_curves(
+                missing, slope, lack, lift * rise, lift * most, lift * curve, rate_m
+            )
             step = max(step, bound)
         if step == math.inf:
             return step
@@ -220,4 +241,7 @@ def search_alpha(u, i, x, th, t, wait, horizon, drift, rate_m, lift, rate, gap, 
         t += step
         if wait + t > horizon:
             break
+    else:
+        if rate_m * th >= drift:  # where it is drawn to is the threshold itself
+            return math.inf
     return wait + t

@@ -1,8 +1,9 @@
 """What happens at an arrival and at a spike? Functions shared by LIF and IF.
 
 Refractoriness counts down: after a spike ``refractory`` is set to ``dead_time``, in grid
-steps by the clock engine, which takes one off at each advance, in ms by the event engine. ``soft_reset`` is 1 for a reset by
-subtraction and 0 for a reset to ``v_reset``, one formula for both.
+steps by the clock engine, which takes one off at each advance, in ms by the event engine.
+``soft_reset`` is 1 for a reset by subtraction and 0 for a reset to ``v_reset``, one formula
+for both.
 """
 
 import numpy as np

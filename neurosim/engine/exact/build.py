@@ -95,6 +95,16 @@ class ExactPopulation:
         self._keep += arrays
 
     @property
+    def is_source(self) -> bool:
+        """Has it no state?"""
+        return self.population.is_source
+
+    def share(self, part: int, parts: int) -> tuple[int, int]:
+        """The neurons, counted among all, of one part."""
+        n = self.population.n
+        return self.first + n * part // parts, self.first + n * (part + 1) // parts
+
+    @property
     def is_graded(self) -> bool:
         """Do its spikes carry a payload?"""
         neurons = self.population.neurons
@@ -113,6 +123,7 @@ class ExactBuilt:
     ----------
     ports : int             largest number of ports of a model
     rows : dict of projection name to Rows
+    parts : int             threads
     order : Order           stages of the populations, and the longest window
     """
 
@@ -121,7 +132,10 @@ class ExactBuilt:
     ports: int
     rows: dict[str, Rows]
     order: Order
-    wiring: Wiring = field(init=False)
+    parts: int = 1
+    desks: np.ndarray = field(init=False)
+    routed: np.ndarray = field(init=False)
+    wirings: list[Wiring] = field(init=False)
     neurons: NeuronArrays = field(init=False)
 
     def __post_init__(self) -> None:
@@ -141,21 +155,52 @@ class ExactBuilt:
         """Longest delay [ms]."""
         return max((float(r.delays.max(initial=0.0)) for r in self.rows.values()), default=0.0)
 
+    def twin(self) -> "ExactBuilt":
+        """The same network with the same synapses, and a state of its own."""
+        populations = [ExactPopulation(p.population, p.first, p.seed) for p in self.populations]
+        return ExactBuilt(self.network, populations, self.ports, self.rows, self.order, 1)
+
     def rewire(self) -> None:
         """Note where the synapses lie, and in which order populations are computed."""
-        links, outgoing = links_of(self.network, self.rows, self.order)
+        self.desks = np.array([self._desks(part) for part in range(self.parts)])
+        for part, desks in enumerate(self.desks):
+            desks[:, Desk.HERE] = address(self.desks) + part * self.desks.strides[0]
+            desks[:, Desk.HERE] += np.arange(len(desks)) * self.desks.strides[1]
+        n = len(self.populations)
+        self.routed = np.zeros((self.parts, n, self.parts), np.int64)
+        members = np.array([m for of_one in self.order.stages for m in of_one], np.int64)
+        ends = np.cumsum([0, *map(len, self.order.stages)]).astype(np.int64)
+        self._shares = [self._share_of_rows(part) for part in range(self.parts)]
+        self.wirings = [
+            Wiring(
+                self.desks[part], self.desks, self.routed[part], members, ends,
+                *links_of(self.network, self._shares[part], self.order),
+            )
+            for part in range(self.parts)
+        ]  # fmt: skip
+
+    def _desks(self, part: int) -> np.ndarray:
         desks = np.zeros((len(self.populations), len(Desk)), np.int64)
         stage = self.order.stage_of()
         for k, p in enumerate(self.populations):
             desk = desks[k]
             desk[Desk.ATTEND], desk[Desk.AT] = p.handles.get("attend", -1), address(p.table)
             desk[Desk.N], desk[Desk.FIRST] = p.population.n, p.first
-            desk[Desk.COUNTS], desk[Desk.STAGE] = address(p.counts), stage[k]
+            counts = part == 0 or not p.is_source
+            desk[Desk.COUNTS], desk[Desk.STAGE] = address(p.counts) if counts else 0, stage[k]
             desk[Desk.LAST], desk[Desk.DUE] = address(self.neurons.last), address(self.neurons.due)
-            desk[Desk.HERE] = address(desks) + k * desks.strides[0]
-        members = np.array([m for of_one in self.order.stages for m in of_one], np.int64)
-        ends = np.cumsum([0, *map(len, self.order.stages)])
-        self.wiring = Wiring(desks, members, ends.astype(np.int64), links, outgoing)
+        return desks
+
+    def _share_of_rows(self, part: int) -> dict[str, Rows]:
+        """The synapses onto the neurons of one part."""
+        if self.parts == 1:
+            return self.rows
+        of_name = {p.population.name: p for p in self.populations}
+        return {
+            name: rows.onto(*of_name[self.network.projections[name].post.name].share(
+                part, self.parts), self.size)
+            for name, rows in self.rows.items()
+        }  # fmt: skip
 
     def reset(self) -> None:
         """Back to the state at time 0: everybody has to be looked at then."""
@@ -166,8 +211,8 @@ class ExactBuilt:
             array[:] = value
 
 
-def build(network: Network) -> ExactBuilt:
-    """Translate a network.
+def build(network: Network, parts: int = 1) -> ExactBuilt:
+    """Translate a network, for a number of threads.
 
     Raises
     ------
@@ -190,12 +235,11 @@ def build(network: Network) -> ExactBuilt:
         for p, first in zip(network.populations.values(), firsts[:-1], strict=True)
     ]
     first_of = {p.population.name: p.first for p in populations}
-    order = order_of(network)
     rows = {
         p.name: rows_of(network, p, first_of[p.post.name], int(firsts[-1]))
         for p in network.projections.values()
     }
-    return ExactBuilt(network, populations, ports, rows, order)
+    return ExactBuilt(network, populations, ports, rows, order_of(network, rows), parts)
 
 
 def per_ms(window: float) -> float:

@@ -4,7 +4,7 @@
 ``/populations/<k>/state``     float64 (variables, n), at each neuron's last event
 ``/populations/<k>/counts``    int64 (n,), spikes so far
 ``/neurons/last``, ``due``     float64, time of the state; no crossing before
-``/flight/...``                arrivals to come: times, weights, codes, stages
+``/flight/...``                arrivals to come: times, weights, codes
 ``/sources/<k>/...``           positions of generators, inputs not yet consumed
 attributes                     t, version, and a fingerprint of the network
 =============================  =============================================================
@@ -20,10 +20,9 @@ from ...errors import FormatError
 from ...files import write_whole
 from ..checkpoint import describe
 from .loop import ExactLoop
-from .tables import BLOCK, RECORD, Control
 
 _VERSION = 1
-_FLIGHT = ("times", "weights", "codes", "stages")
+_FLIGHT = ("times", "weights", "codes")
 
 
 def fingerprint(loop: ExactLoop) -> str:
@@ -33,26 +32,6 @@ def fingerprint(loop: ExactLoop) -> str:
     for name, rows in loop.built.rows.items():
         digest.update(f"{name} {rows.targets.size}".encode())
     return digest.hexdigest()
-
-
-def flight(loop: ExactLoop) -> dict[str, np.ndarray]:
-    """The arrivals that the calendar holds, in an order that depends on nothing else."""
-    c, found = loop.calendar, []
-    for stage, slot in np.argwhere(c.fills > 0):
-        left, block = int(c.fills[stage, slot]), int(c.heads[stage, slot])
-        while left > 0:
-            inside = (left - 1) % BLOCK + 1
-            first = block * BLOCK * RECORD
-            records = c.records[first : first + inside * RECORD].reshape(inside, RECORD)
-            found.append(np.column_stack((records, np.full(inside, stage))))
-            left, block = left - inside, int(c.after[block])
-    found.append(c.far[: int(loop.control[Control.N_FAR])])
-    times, weights, *whole = np.concatenate(found).T
-    arrays = [times, weights, *(a.astype(np.int32) for a in whole)]
-    is_arrival = arrays[2] < loop.built.ports * loop.built.size
-    arrays = [a[is_arrival] for a in arrays]
-    order = np.lexsort(arrays[::-1])
-    return dict(zip(_FLIGHT, (a[order] for a in arrays), strict=True))
 
 
 def save_state(loop: ExactLoop, path: str | Path) -> Path:
@@ -67,7 +46,7 @@ def save_state(loop: ExactLoop, path: str | Path) -> Path:
                 file[f"populations/{k}/state"] = p.state
                 file[f"populations/{k}/counts"] = p.counts
             file["neurons/last"], file["neurons/due"] = loop.built.neurons[:2]
-            for name, array in flight(loop).items():
+            for name, array in zip(_FLIGHT, loop.flight(), strict=True):
                 file[f"flight/{name}"] = array
             for k, source in loop.sources.items():
                 for name, array in source.state().items():
@@ -128,9 +107,8 @@ def load_state(loop: ExactLoop, path: str | Path) -> None:
 
 
 def _check_flight(loop: ExactLoop, coming: list[np.ndarray], path: Path) -> None:
-    times, weights, codes, stages = coming
+    times, _, codes = coming
     n, limit = times.size, loop.built.ports * loop.built.size
     right = all(a.shape == (n,) for a in coming) and np.isfinite(times).all()
-    right = right and (codes >= 0).all() and (codes < limit).all()
-    if not right or not ((stages >= 0) & (stages < len(loop.built.order.stages))).all():
+    if not right or not ((codes >= 0) & (codes < limit)).all():
         raise FormatError(f"{path}: flight must hold arrivals at neurons of this network")

@@ -54,27 +54,44 @@ def _send(calendar, control, link, neuron, time, payload, now, per_ms):
 
 
 @kernel
-def route(wiring, calendar, control, p, now, per_ms):
-    """Send the new spikes of a population; a status, to go on with after making room."""
-    desk = wiring.desks[p]
+def _route(calendar, control, desk, links, begin, now, per_ms):
+    """Send the spikes of a part from number ``begin`` on; returns (status, how far it came)."""
     times = view(desk[Desk.OUT_TIMES], desk[Desk.ROOM], FLOAT64)
     ids = view(desk[Desk.OUT_IDS], desk[Desk.ROOM], INT32)
     graded = desk[Desk.OUT_PAYLOADS] != 0
     payloads = view(desk[Desk.OUT_PAYLOADS], desk[Desk.ROOM] if graded else 0, FLOAT64)
-    links = wiring.links[wiring.outgoing[p] : wiring.outgoing[p + 1]]
-    while desk[Desk.ROUTED] < desk[Desk.N_OUT]:
-        k = desk[Desk.ROUTED]
-        payload = payloads[k] if graded else 1.0
+    for k in range(begin, desk[Desk.N_OUT]):
         need = np.int64(0)
-        for link in links:  # all or nothing, so that no arrival is sent twice
+        for row in range(links.shape[0]):  # all or nothing, so that no arrival is sent twice
+            link = links[row]
             offsets = view(link[Link.OFFSETS], link[Link.N_OFFSETS], INT64)
             need += offsets[ids[k] + 1] - offsets[ids[k]]
         status = has_room(calendar, control, need)
         if status != 0:
-            return status
-        for link in links:
-            _send(calendar, control, link, ids[k], times[k], payload, now, per_ms)
-        desk[Desk.ROUTED] += 1
+            return status, k
+        payload = payloads[k] if graded else 1.0
+        for row in range(links.shape[0]):
+            _send(calendar, control, links[row], ids[k], times[k], payload, now, per_ms)
+    return 0, desk[Desk.N_OUT]
+
+
+@kernel
+def route(wiring, calendar, control, p, now, per_ms):
+    """Send the new spikes of a population to this part's neurons; a status."""
+    links = wiring.links[wiring.outgoing[p] : wiring.outgoing[p + 1]]
+    if wiring.desks[p, Desk.ATTEND] == -1:  # every part has all spikes of a source
+        status, wiring.routed[p, 0] = _route(
+            calendar, control, wiring.desks[p], links, wiring.routed[p, 0], now, per_ms
+        )
+        return status
+    for part in range(wiring.all_desks.shape[0]):
+        desk = wiring.all_desks[part, p]
+        if wiring.routed[p, part] < desk[Desk.N_OUT]:
+            status, wiring.routed[p, part] = _route(
+                calendar, control, desk, links, wiring.routed[p, part], now, per_ms
+            )
+            if status != 0:
+                return status
     return 0
 
 

@@ -1,6 +1,5 @@
 """How is a network run in continuous time? `EventSimulator`, the event engine's front."""
 
-import math
 import time as clocks
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -13,21 +12,21 @@ from ... import checks
 from ...errors import ParameterError, SimulationError
 from ...models.sources import spike_arrays
 from ...network import Network
-from ..progress import Progress
 from ..recording import parse_record
 from ..result import Result, Spikes
-from ..stop import Condition, RunView, StopWatch, conditions_of
+from ..stop import Condition
 from ..stream import is_pair, pair_of
+from .batch import run_batch
 from .build import ExactBuilt, build
+from .changing import ExactSynapses
 from .checkpoint import load_state, save_state
 from .loop import ExactLoop
-from .recording import SpikeLists, StateLists, sample_times
+from .recording import StateLists, sample_times
+from .running import ExactRun
 from .sources import GivenTimes, sources_of
 from .tables import Control
 
 _CHUNK = 50.0  # ms between two looks at progress and stop conditions
-_GRID = 0.1  # ms: the grain of StopAtRate's window
-REACHED = "duration reached"
 
 
 class EventSimulator:
@@ -93,12 +92,12 @@ class EventSimulator:
         )
         begin = clocks.perf_counter()
         self.network = network.copy()
-        self.built: ExactBuilt = build(self.network)
+        self.built: ExactBuilt = build(self.network, self.threads)
         self.scheduler = chosen_scheduler(self.built, scheduler)
         self.loop = ExactLoop(self.built, sources_of(self.network), self.scheduler)
         self.loop.advance(0.0)
         self.build_s = clocks.perf_counter() - begin
-        self._whole = True
+        self.whole = True
 
     @property
     def t(self) -> float:
@@ -108,17 +107,17 @@ class EventSimulator:
     @property
     def n_windows(self) -> int:
         """Windows visited so far: silence costs none."""
-        return int(self.loop.control[Control.VISITED])
+        return self.loop.visited
 
     @property
     def n_arrivals(self) -> int:
         """Arrivals sent so far."""
-        return int(self.loop.control[Control.ARRIVALS])
+        return self.loop.total(Control.ARRIVALS)
 
     def reset(self) -> None:
         """Back to time 0 and the initial state; added inputs are forgotten."""
         self.loop.reset()
-        self._whole = True
+        self.whole = True
 
     def save(self, path: str | Path) -> Path:
         """Write the state to an HDF5 file, from which :meth:`load` goes on bit for bit."""
@@ -134,10 +133,10 @@ class EventSimulator:
             The file is no checkpoint, is damaged, or belongs to another network.
         """
         load_state(self.loop, path)
-        self._whole = True
+        self.whole = True
 
     def _check_whole(self) -> None:
-        if not self._whole:
+        if not self.whole:
             raise SimulationError(
                 f"EventSimulator: the last run broke off after t = {self.t:g} ms, and its state is "
                 "not whole; call reset(), or load() a saved state"
@@ -188,26 +187,111 @@ class EventSimulator:
         names, traced = parse_record(self.network, record)
         start, end = self.t, self.t + duration
         samples = sample_times(owner, start, end, interval, times) if traced else np.zeros(0)
-        run = _Run(self, names, StateLists(self.built, traced, samples), stop, end)
+        run = ExactRun(self, names, StateLists(self.built, traced, samples), stop, end)
         self._give(owner, inputs or {})
         return run.go(progress, chunk)
 
+    def push(self, source: str, times: Any, ids: Any) -> None:
+        """Add spikes of a SpikeSource as they come, at absolute times [ms], not before ``t``.
+
+        Raises
+        ------
+        ParameterError
+        """
+        owner = f"EventSimulator.push({source!r})"
+        given = self._given(owner, source)
+        times, ids = spike_arrays(owner, times, ids, given.n)
+        if times.size and times[0] < self.t:
+            raise ParameterError(
+                f"{owner}: times must be >= the present time {self.t:g} ms, got {times[0]:g}; what "
+                "is past cannot be changed"
+            )
+        given.add(times, ids)
+
+    def pull(self, until: float) -> dict[str, Spikes]:
+        """Go on to the time ``until`` [ms] and return the spikes since the last call or run.
+
+        Examples
+        --------
+        >>> import neurosim as ns
+        >>> net = ns.Network()
+        >>> inp, out = net.add(ns.SpikeSource(1), "in"), net.add(ns.IF(1), "out")
+        >>> _ = net.connect(inp, out, weight=1.0, delay=0.25)
+        >>> sim = ns.EventSimulator(net)
+        >>> sim.push("in", [0.5], [0])
+        >>> sim.pull(1.0)["out"].times.tolist(), sim.pull(2.0)["out"].times.tolist()
+        ([0.75], [])
+        """
+        until = checks.number("EventSimulator.pull", "until", until, low=self.t, unit="ms")
+        return dict(self.run(until - self.t, progress=False).spikes)
+
+    def batch(
+        self,
+        duration: float,
+        inputs: Sequence[Mapping[str, Any]],
+        *,
+        progress: bool | str | Callable[[float, float], Any] = "auto",
+        **options: Any,
+    ) -> list[Result]:
+        """Run samples, each from time 0 and the initial state, on the simulator's threads.
+
+        The results do not depend on the number of threads; this simulator's own state stays.
+        Random sources draw anew for each sample.
+
+        Parameters
+        ----------
+        duration : float                [ms], of each sample
+        inputs : sequence of mappings   of source name to (times, ids), one for each sample
+        options                         ``record``, ``interval``, ``times``, ``stop``, ``chunk``
+        """
+
+        def make() -> EventSimulator:
+            other = object.__new__(EventSimulator)
+            other.__dict__.update(self.__dict__, built=self.built.twin())
+            sources = sources_of(self.network)
+            other.loop = ExactLoop(other.built, sources, self.scheduler)
+            other.whole = True
+            return other
+
+        return run_batch(make, inputs, duration, self.threads, progress, options)
+
+    def synapses(self, projection: str) -> ExactSynapses:
+        """The synapses of a projection, to be read and changed between runs.
+
+        Raises
+        ------
+        ParameterError
+            There is no such projection.
+        """
+        if projection not in self.network.projections:
+            raise ParameterError(
+                "EventSimulator.synapses: projection must be one of "
+                f"{list(self.network.projections)}, got {projection!r}"
+            )
+        p = self.network.projections[projection]
+        first = self.built.populations[list(self.network.populations).index(p.post.name)].first
+        rows = self.built.rows[projection]
+        return ExactSynapses(p, rows, self.built.size, first, self.loop.rewired)
+
+    def _given(self, owner: str, name: str) -> GivenTimes:
+        sources = {s.name: s for s in self.loop.sources.values() if isinstance(s, GivenTimes)}
+        if name not in sources:
+            raise ParameterError(
+                f"{owner}: inputs must name a SpikeSource, one of {list(sources)}, got {name!r}"
+            )
+        return sources[name]
+
     def _give(self, owner: str, inputs: Mapping[str, Any]) -> None:
         """Hand inputs to their sources: all of them, or none."""
-        sources = {s.name: s for s in self.loop.sources.values() if isinstance(s, GivenTimes)}
         ready = []
         for name, value in inputs.items():
-            if name not in sources:
-                raise ParameterError(
-                    f"{owner}: inputs must name a SpikeSource, one of {list(sources)}, got {name!r}"
-                )
+            source = self._given(owner, name)
             if is_pair(value):
                 label = f"inputs[{name!r}]"
-                given = pair_of(f"{owner}: {label}", value)
-                found = spike_arrays(label, *given, sources[name].n)
-                ready.append(partial(sources[name].add, found[0] + self.t, found[1]))
+                found = spike_arrays(label, *pair_of(f"{owner}: {label}", value), source.n)
+                ready.append(partial(source.add, found[0] + self.t, found[1]))
             else:
-                ready.append(partial(sources[name].follow, value, self.t))
+                ready.append(partial(source.follow, value, self.t))
         for hand_over in ready:
             hand_over()
 
@@ -220,102 +304,3 @@ def chosen_scheduler(built: ExactBuilt, wanted: str) -> str:
 
 
 _LEAST_WINDOW = 1e-5  # ms
-
-
-class _Run:
-    """One run under way: its recorders and its stop conditions."""
-
-    def __init__(
-        self, sim: EventSimulator, names: list[str], states: StateLists, stop: Any, end: float
-    ) -> None:
-        self.sim, self.loop, self.start, self.end = sim, sim.loop, sim.t, end
-        self.lists, self.states = SpikeLists(sim.built, names), states
-        self.stops = StopWatch(conditions_of(stop), sim.network, _GRID)
-        self.before = [p.counts.copy() for p in sim.built.populations]
-
-    def go(self, progress: Any, chunk: float) -> Result:
-        """Compute chunk by chunk to the end, or until a condition stops it."""
-        wall, cpu = clocks.perf_counter(), clocks.process_time()
-        reason = ""
-        with Progress(progress, self.end - self.start, "continuous") as bar:
-            while not reason and self.loop.t < self.end:
-                reason = self._chunk(min(self.loop.t + chunk, self.end))
-                bar.update(self.loop.t - self.start)
-        return self._result(reason or REACHED, wall, cpu)
-
-    def _chunk(self, end: float) -> str:
-        loop, sim, begin = self.loop, self.sim, self.loop.t
-        sim._whole = False  # until it is done: an error or Ctrl-C may strike inside
-        loop.begin_chunk(end)
-        for time in self.states.due(end):
-            loop.advance(min(math.nextafter(time, math.inf), end))
-            self.states.sample(loop)
-        loop.advance(end)
-        found = loop.spikes()
-        self.lists.add(found)
-        sim._whole = True
-        self._guard(begin, end)
-        return self._stopped(begin, end, found) or ""
-
-    def _guard(self, begin: float, end: float) -> None:
-        for p, spikes in zip(self.sim.built.populations, self.loop.spikes(), strict=True):
-            name = p.population.name
-            if not np.isfinite(p.state).all():
-                k, i = np.argwhere(~np.isfinite(p.state))[0]
-                variable = list(p.population.neurons.model.state)[k]
-                raise SimulationError(
-                    f"Population {name!r}.{variable} must be finite, got {p.state[k, i]} in neuron "
-                    f"{i} before t = {end:g} ms; check weights and time constants"
-                )
-            rate = 1000.0 * spikes[0].size / (p.population.n * (end - begin))
-            if self.sim.max_rate is not None and rate > self.sim.max_rate:
-                raise SimulationError(
-                    f"Population {name!r}.rate must be <= max_rate = {self.sim.max_rate:g}, got "
-                    f"{rate:g} Hz before t = {end:g} ms; weaken excitation, or raise max_rate"
-                )
-
-    def _counts(self) -> dict[str, np.ndarray]:
-        return {
-            p.population.name: p.counts - before
-            for p, before in zip(self.sim.built.populations, self.before, strict=True)
-        }
-
-    def _stopped(self, begin: float, end: float, found: list[tuple]) -> str | None:
-        if not self.stops.conditions:
-            return None
-        by_name = dict(zip(self.sim.network.populations, found, strict=True))
-        first, last = math.floor(begin / _GRID), math.floor(end / _GRID)
-        on_grid = {
-            name: (np.clip((times / _GRID).astype(np.int64), first, max(first, last - 1)), ids)
-            for name, (times, ids, _) in by_name.items()
-        }
-        self.stops.see(first, max(last, first + 1), on_grid)
-        counts = self._counts()
-        view = partial(self._view, counts, by_name)
-        return self.stops.reason(counts, lambda: sum(self._events(counts).values()), view)
-
-    def _view(self, counts: dict[str, np.ndarray], found: Mapping[str, tuple]) -> RunView:
-        spikes = {
-            name: Spikes(times, ids, counts[name].size, payload)
-            for name, (times, ids, payload) in found.items()
-        }
-        for array in (a for s in spikes.values() for a in (s.times, s.ids)):
-            array.flags.writeable = False
-        wall = clocks.perf_counter() - self.stops.begun
-        return RunView(self.sim.t, self.start, counts, spikes, wall)
-
-    def _events(self, counts: dict[str, np.ndarray]) -> dict[str, int]:
-        return {
-            p.name: int(np.diff(self.sim.built.rows[p.name].offsets) @ counts[p.pre.name])
-            for p in self.sim.network.projections.values()
-        }
-
-    def _result(self, reason: str, wall: float, cpu: float) -> Result:
-        sim, counts = self.sim, self._counts()
-        return Result(
-            network=sim.network, t_start=self.start, t_stop=sim.t, dt=0.0, engine="event",
-            dtype="float64", threads=sim.threads, spikes=self.lists.finish(),
-            traces=self.states.finish(), counts=counts, synaptic_events=self._events(counts),
-            stop_reason=reason, wall_s=clocks.perf_counter() - wall,
-            cpu_s=clocks.process_time() - cpu, build_s=sim.build_s,
-        )  # fmt: skip

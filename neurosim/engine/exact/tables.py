@@ -31,11 +31,10 @@ class Desk(IntEnum):
     OUT_PAYLOADS = 15  # float64, or 0 where spikes carry nothing
     ROOM = 16
     N_OUT = 17
-    ROUTED = 18  # spikes whose arrivals are in the calendar
-    COUNTS = 19  # int64: spikes of each neuron
-    GIVEN = 20  # of a source: spikes in its lists, of which N_OUT have been emitted
-    STAGE = 21
-    HERE = 22  # address of this row
+    COUNTS = 18  # int64: spikes of each neuron; 0 where another part counts
+    GIVEN = 19  # of a source: spikes in its lists, of which N_OUT have been emitted
+    STAGE = 20
+    HERE = 21  # address of this row
 
 
 class Link(IntEnum):
@@ -58,7 +57,7 @@ class Control(IntEnum):
     WINDOW = 0  # number of the window that is being worked on, or was last
     OPEN = 1  # is it unfinished?
     STAGE = 2
-    GATHERED = 3  # are the arrivals of the stage gathered?
+    PHASE = 3  # of the stage: GATHER, COMPUTE, MEET or ROUTE
     MEMBER = 4  # position among the populations of the stage
     VISITED = 5  # windows so far
     FREE = 6  # first free block
@@ -68,10 +67,17 @@ class Control(IntEnum):
     NEED = 10  # what there has to be room for, when there is not
     WHERE = 11  # population with the trouble
     ARRIVALS = 12  # so far
+    OFFERED = 13  # has it been told when the next window of this part is?
+    MET = 14  # has the part said that it waits for the others?
+    PART = 15  # number of this part
 
+
+GATHER, COMPUTE, MEET, ROUTE = range(4)
 
 # What the loop returns.
-DONE, MORE_BLOCKS, MORE_FAR, MORE_SCRATCH, MORE_SPIKES, ENDLESS = range(6)
+DONE, MORE_BLOCKS, MORE_FAR, MORE_SCRATCH, MORE_SPIKES, ENDLESS, WAIT = range(7)
+
+APART = 8  # places between two parts' progress: a line of the cache each
 
 BLOCK = 32  # records in a block of the ring
 RECORD = 3  # numbers of a record: time, weight, code
@@ -138,11 +144,13 @@ class Scratch(NamedTuple):
 
 
 class Wiring(NamedTuple):
-    """Who is computed in which order, and who hears of whom.
+    """Who is computed in which order, and who hears of whom; one for each part.
 
     Attributes
     ----------
-    desks : int64 (populations, Desk)
+    desks : int64 (populations, Desk)   of this part
+    all_desks : int64 (parts, populations, Desk)
+    routed : int64 (populations, parts) spikes of each part whose arrivals are in the calendar
     members : int64 (populations,)      in the order of computation
     stages : int64 (stages + 1,)        members of stage k: stages[k]:stages[k+1]
     links : int64 (projections, Link)
@@ -150,6 +158,8 @@ class Wiring(NamedTuple):
     """
 
     desks: np.ndarray
+    all_desks: np.ndarray
+    routed: np.ndarray
     members: np.ndarray
     stages: np.ndarray
     links: np.ndarray

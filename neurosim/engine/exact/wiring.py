@@ -6,13 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..._jit import address
-from ...connectivity.distributions import Distribution
 from ...connectivity.edges import starts_of
 from ...errors import BuildError
 from ...network import Network, Projection
 from ...synapses import expand_compactly, port_of
 from ..components import components
-from ..filling import least_delay
 from .tables import Link
 
 
@@ -31,6 +29,17 @@ class Rows:
     targets: np.ndarray
     weights: np.ndarray
     delays: np.ndarray
+
+    def onto(self, first: int, end: int, size: int) -> "Rows":
+        """Those onto the neurons first..end of ``size``."""
+        neuron = self.targets % size
+        own = (neuron >= first) & (neuron < end)
+        before = np.concatenate((np.zeros(1, np.int64), np.cumsum(own)))
+        weights, delays = (
+            values[own] if values.size == own.size else values
+            for values in (self.weights, self.delays)
+        )
+        return Rows(before[self.offsets], self.targets[own], weights, delays)
 
     def row(self, stage: int) -> list[int]:
         """Its row of the table of links."""
@@ -72,14 +81,7 @@ class Order:
         return {m: k for k, members in enumerate(self.stages) for m in members}
 
 
-def _least(network: Network, projection: Projection) -> float:
-    """Smallest delay [ms]."""
-    if isinstance(projection.delay, Distribution):
-        return least_delay(network, projection)
-    return float(np.min(projection.delay, initial=np.inf))
-
-
-def order_of(network: Network) -> Order:
+def order_of(network: Network, rows: dict[str, Rows]) -> Order:
     """Order the populations so that delays shorter than a window point forwards.
 
     Raises
@@ -90,9 +92,9 @@ def order_of(network: Network) -> Order:
     names = list(network.populations)
     index = {name: k for k, name in enumerate(names)}
     edges = [
-        (index[p.pre.name], index[p.post.name], _least(network, p))
+        (index[p.pre.name], index[p.post.name], float(rows[p.name].delays.min()))
         for p in network.projections.values()
-        if p.rule.size(p.pre.n, p.post.n, p.pre is p.post) != 0
+        if rows[p.name].targets.size
     ]
     stages: list[list[int]] = []
     for component in components(len(names), edges, names):
