@@ -38,6 +38,8 @@ class Case:
     probe: bool = False  # deliver the same number of synapses with the CSR probe, too
 
 
+EXACT_CUBA = ("--times", "exact", "--ports", "1", "--delay", "1.5", "--spread", "1.0")
+
 CASES = {
     "cuba": Case(script="cuba", quick=("--neurons", "400")),
     "cuba_40000": Case(
@@ -48,6 +50,24 @@ CASES = {
     "sparse_activity_10000": Case(
         script="sparse_activity", options=("--neurons", "10000"), quick=("--neurons", "1000"),
         seconds=5.0, engines=ENGINES,
+    ),
+    "exact_cuba": Case(
+        script="cuba", options=EXACT_CUBA, quick=("--neurons", "400", *EXACT_CUBA),
+        engines=("neurosim", "nest"), seconds=5.0,
+    ),
+    "exact_cuba_2_ports": Case(
+        script="cuba", options=(*EXACT_CUBA, "--ports", "2"),
+        quick=("--neurons", "400", *EXACT_CUBA, "--ports", "2"),
+        engines=("neurosim", "nest"), seconds=5.0,
+    ),
+    "exact_cuba_40000": Case(
+        script="cuba", options=("--neurons", "40000", *EXACT_CUBA),
+        quick=("--neurons", "800", *EXACT_CUBA), engines=("neurosim", "nest"), seconds=1.0,
+    ),
+    "exact_sparse": Case(
+        script="sparse_activity", options=("--neurons", "10000", "--times", "exact"),
+        quick=("--neurons", "1000", "--times", "exact"), seconds=5.0,
+        engines=("neurosim", "nest", "neuron", "arbor"),
     ),
     "microcircuit_10": Case(
         script="microcircuit", options=("--scale", "0.1"), quick=("--scale", "0.01")

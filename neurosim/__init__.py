@@ -60,12 +60,16 @@ from .estimate import MemoryEstimate as MemoryEstimate  # noqa: E402
 from .estimate import estimate_memory as estimate_memory  # noqa: E402
 from .models import IF as IF  # noqa: E402
 from .models import LIF as LIF  # noqa: E402
+from .models import QIF as QIF  # noqa: E402
+from .models import AdaptiveLIF as AdaptiveLIF  # noqa: E402
 from .models import LoihiLIF as LoihiLIF  # noqa: E402
 from .models import NeuronModel as NeuronModel  # noqa: E402
 from .models import NoiseCurrent as NoiseCurrent  # noqa: E402
+from .models import OscillatoryQIF as OscillatoryQIF  # noqa: E402
 from .models import PoissonInput as PoissonInput  # noqa: E402
 from .models import PoissonSource as PoissonSource  # noqa: E402
 from .models import Schedule as Schedule  # noqa: E402
+from .models import SigmaDelta as SigmaDelta  # noqa: E402
 from .models import SpikeSource as SpikeSource  # noqa: E402
 from .network import Network as Network  # noqa: E402
 from .network import Population as Population  # noqa: E402

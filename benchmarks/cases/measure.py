@@ -34,6 +34,10 @@ def options(case: str, engine: str, argv: list[str] | None, extra: dict) -> argp
     parser.add_argument("--dtype", choices=("float32", "float64"), help="where the engine has both")
     parser.add_argument("--weights", choices=("exact", "packed"), default="exact", help="neurosim")
     parser.add_argument("--sleep", choices=("auto", "on", "off"), default="auto", help="neurosim")
+    parser.add_argument(
+        "--times", choices=("grid", "exact"), default="grid",
+        help="exact: neurosim's event engine, NEST's precise models",
+    )  # fmt: skip
     parser.add_argument("--record", choices=("spikes", "counts"), default="spikes")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--peers", default=PEERS_FOLDER, help="folder of the peers' environments")

@@ -9,13 +9,20 @@ import neurosim as ns
 SLEEP = {"auto": "auto", "on": True, "off": False}
 
 
+def simulator(args: argparse.Namespace, net: ns.Network) -> tuple:
+    """The engine that is asked for, and its precision."""
+    if args.times == "exact":
+        return ns.EventSimulator(net, threads=args.threads), "float64"
+    dtype = args.dtype or "float32"
+    options = {"weights": args.weights, "sleep": SLEEP[args.sleep], "threads": args.threads}
+    return ns.Simulator(net, dt=0.1, dtype=dtype, **options), dtype
+
+
 def measured(args: argparse.Namespace, clock: Clock, net: ns.Network, synapses: dict) -> dict:
     """Build and run ``net``; the populations of neurons are those that are counted."""
     cells = [p.name for p in net.populations.values() if not p.is_source]
     record = {name: ["spikes"] for name in cells} if args.record == "spikes" else {}
-    dtype = args.dtype or "float32"
-    options = {"weights": args.weights, "sleep": SLEEP[args.sleep], "threads": args.threads}
-    sim = ns.Simulator(net, dt=0.1, dtype=dtype, **options)
+    sim, dtype = simulator(args, net)
     build = clock.lap()
     if args.warmup > 0:
         sim.run(args.warmup * 1000.0, record={}, progress=False)

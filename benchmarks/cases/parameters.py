@@ -7,7 +7,7 @@ import numpy as np
 
 # Options of the cases beside the common ones, with their defaults.
 OPTIONS = {
-    "cuba": {"neurons": 4000, "delay": 0.1},
+    "cuba": {"neurons": 4000, "delay": 0.1, "spread": 0.0, "ports": 2},
     "brunel": {"neurons": 12_500},
     "sparse_activity": {"neurons": 100_000},
     "microcircuit": {"scale": 0.1, "external": "poisson", "warmup": 0.5},
@@ -34,6 +34,11 @@ SPARSE = {
     "tau_m": 20.0, "t_ref": 2.0, "v_th": 20.0, "v_reset": 0.0, "v_rest": 0.0,
     "w": 0.1, "w_input": 30.0, "delay": 1.5, "in_degree": 100, "rate": 0.5, "dt": 0.1,
 }  # fmt: skip
+
+
+def cuba_taus(ports: int) -> tuple[float, float]:
+    """Synaptic time constants: with one port inhibition is as fast as excitation."""
+    return CUBA["tau_exc"], CUBA["tau_inh"] if ports == 2 else CUBA["tau_exc"]
 
 
 def cuba_sizes(neurons: int) -> tuple[int, int, float]:

@@ -159,5 +159,5 @@ def alpha_gains(dt: float, tau_m: Value, tau_syn: Value, lift: Value) -> tuple[V
     rate, rate_m = 1.0 / np.asarray(tau_syn), 1.0 / np.asarray(tau_m)
     through = np.vectorize(through_alpha, otypes=[np.float64] * 3)
     _, of_i, of_x = through(dt, np.exp(-dt * rate_m), rate, rate - rate_m)
-    gains = lift * of_i, lift * of_x
-    return tuple(g if np.ndim(g) else float(g) for g in gains)
+    gain_i, gain_x = lift * of_i, lift * of_x
+    return (gain_i, gain_x) if np.ndim(gain_i) else (float(gain_i), float(gain_x))

@@ -4,7 +4,7 @@ import argparse
 import sys
 
 import numpy as np
-from with_nest import main, measured, nest, parameters, start, synapse
+from with_nest import main, measured, model_of, nest, parameters, start, synapse
 
 SPARSE = parameters.SPARSE
 
@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> dict:
         "tau_m": SPARSE["tau_m"], "t_ref": SPARSE["t_ref"], "E_L": SPARSE["v_rest"],
         "V_th": SPARSE["v_th"], "V_reset": SPARSE["v_reset"], "V_m": SPARSE["v_rest"],
     }  # fmt: skip
-    cells = nest.Create("iaf_psc_delta", n, params=cell)
+    cells = nest.Create(model_of(args, "iaf_psc_delta"), n, params=cell)
     model = {"synapse_model": synapse(args, n), "weight": SPARSE["w"], "delay": SPARSE["delay"]}
     rule = {"rule": "fixed_indegree", "indegree": SPARSE["in_degree"]}
     nest.Connect(cells, cells, rule, model)

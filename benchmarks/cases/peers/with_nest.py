@@ -30,9 +30,15 @@ def start(args: argparse.Namespace) -> Clock:
     return clock
 
 
+def model_of(args: argparse.Namespace, name: str) -> str:
+    """The model with spikes on the grid, or its precise twin."""
+    return f"{name}_ps" if args.times == "exact" else name
+
+
 def synapse(args: argparse.Namespace, neurons: int) -> str:
     """The lean synapse type, where it can address as many nodes per thread."""
     lean = neurons / args.threads < 60_000  # its limit is 65 534, devices included
+    lean = lean and args.times == "grid"
     return "static_synapse_hpc" if lean else "static_synapse"
 
 

@@ -12,11 +12,8 @@ from .tables import BLOCK, NEVER, RECORD, Desk
 
 
 @kernel
-def _job_of(desks, members, neurons, scratch, i):
-    """The job of a neuron in this window; a new one where it has none."""
-    job = np.int64(neurons.job[i])
-    if job >= 0:
-        return job
+def _new_job(desks, members, neurons, scratch, i):
+    """A job for a neuron that has none in this window."""
     m = members[0]
     for other in members:
         if 0 <= i - desks[other, Desk.FIRST] < desks[other, Desk.N]:
@@ -47,9 +44,11 @@ def _count(calendar, stage, slot, limit, desks, members, neurons, scratch, ports
             while i >= size:
                 i -= size
                 port += 1
-            job = _job_of(desks, members, neurons, scratch, i)
+            job = np.int64(neurons.job[np.uint64(i)])
+            if job < 0:
+                job = _new_job(desks, members, neurons, scratch, i)
             if port < ports:
-                scratch.ends[job] += 1
+                scratch.ends[np.uint64(job)] += 1
             elif time == neurons.look[i]:
                 neurons.look[i] = NEVER
         left -= inside
@@ -79,8 +78,8 @@ def _distribute(calendar, stage, slot, limit, neurons, scratch, ports):
                 i -= size
                 port += 1
             if port < ports:
-                job = neurons.job[np.uint64(i)]
-                at = np.uint64(scratch.ends[job] * RECORD)
+                job = np.uint64(neurons.job[np.uint64(i)])
+                at = np.uint64(scratch.ends[job]) * np.uint64(RECORD)
                 scratch.ends[job] += 1
                 arrivals[at], arrivals[at + np.uint64(1)] = time, weight
                 arrivals[at + np.uint64(2)] = port

@@ -104,7 +104,9 @@ def _open(wiring, calendar, control, moments, progress, offers, part, per_ms, st
     if not _meet(control, progress, part):
         return WAIT
     control[Control.OFFERED] = 0
-    window = offers.min()
+    window = np.inf
+    for offer in offers:
+        window = min(window, offer)
     if window == np.inf:
         return DONE
     control[Control.OPEN], control[Control.STAGE], control[Control.PHASE] = 1, 0, GATHER
