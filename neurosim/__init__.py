@@ -48,6 +48,7 @@ from .engine import StopAtEvents as StopAtEvents  # noqa: E402
 from .engine import StopAtRate as StopAtRate  # noqa: E402
 from .engine import StopAtSpikes as StopAtSpikes  # noqa: E402
 from .engine import StopAtWall as StopAtWall  # noqa: E402
+from .engine import Switch as Switch  # noqa: E402
 from .engine import Trace as Trace  # noqa: E402
 from .engine import read_spikes as read_spikes  # noqa: E402
 from .engine import read_traces as read_traces  # noqa: E402

@@ -1,6 +1,7 @@
 """How a network runs: build, step, record."""
 
 from .exact.simulator import EventSimulator as EventSimulator
+from .exact.switching import Switch as Switch
 from .result import Result as Result
 from .result import Spikes as Spikes
 from .result import Trace as Trace

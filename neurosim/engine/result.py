@@ -68,6 +68,8 @@ class Result:
     counts : dict of population name to int64 (n,)      spikes per neuron, always there
     traces : dict of population name to dict of variable to :class:`Trace`
     synaptic_events : dict of projection name to int    synapses that this run's spikes reach
+    at_spikes : dict of population name to dict of variable to float64 (k,)
+        state just before each spike's reset, where it was asked for
     t_start, t_stop, duration, dt : float               [ms], or [steps]; dt 0: exact times
     stop_reason : str                                   why the run ended
     wall_s, cpu_s, build_s : float                      cost of the run and of the build [s]
@@ -101,6 +103,7 @@ class Result:
     weights: str = "exact"
     threads_share: float = 0.0
     engine_reason: str = "asked for"
+    at_spikes: dict[str, dict[str, np.ndarray]] = field(default_factory=dict)
 
     @property
     def duration(self) -> float:

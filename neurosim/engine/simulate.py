@@ -22,7 +22,7 @@ _OWN = {
         ("dt", "dtype", "round_delays", "sleep", "weights", "learning", "max_memory"),
         ("out", "checkpoint_every"),
     ),
-    "event": (("scheduler",), ("times",)),
+    "event": (("scheduler", "switches"), ("times", "at_spikes")),
 }
 _DEFAULT_DT = 0.1  # ms, of the clock engine
 
@@ -54,7 +54,8 @@ def simulate(
         Of the engine and its run: ``threads``, ``max_rate``, ``interval``, ``inputs``,
         ``progress``, ``stop``, ``chunk``; for the clock engine ``dt``, ``dtype``,
         ``round_delays``, ``sleep``, ``weights``, ``learning``, ``max_memory``, ``out``,
-        ``checkpoint_every``; for the event engine ``scheduler``, ``times``.
+        ``checkpoint_every``; for the event engine ``scheduler``, ``switches``, ``times``,
+        ``at_spikes``.
 
     Raises
     ------

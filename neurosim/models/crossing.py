@@ -131,8 +131,8 @@ def search_one(
     horizon : float           a bound beyond it may be returned
     drift, rate_m, lift : float    of the membrane, see the module
     rate, gain, gap, near, whole : float    of the synapse, see `through_synapse`
-    is_capped : bool          without push u does not rise, and gap > 0: u stays below
-                              u + gain max(i, 0), or below th
+    is_capped : bool          without push u does not reach th, and gap > 0: then it never
+                              does unless u + gain max(i, 0) > th
     """
     pace = rate_m + rate
     for _ in range(LIMIT):

@@ -1,6 +1,7 @@
 """How does a description become the event engine's arrays?"""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 
 from ..._jit import address
 from ...connectivity.distributions import Distribution
-from ...errors import BuildError
+from ...errors import BuildError, ParameterError
 from ...models.base import Neurons
 from ...network import Network, Population
 from ...random import key_of
@@ -62,7 +63,12 @@ class ExactPopulation:
     initial: np.ndarray = field(init=False)
     handles: dict[str, int] = field(default_factory=dict, init=False)
     table: np.ndarray = field(init=False)
+    keeps_states: bool = field(default=False, init=False)  # of every spike
     _keep: list[Any] = field(default_factory=list, init=False)
+    _rows: tuple[str, ...] = field(default=(), init=False)
+    _scalars: tuple[str, ...] = field(default=(), init=False)
+    _values: tuple[np.ndarray, ...] = field(default=(), init=False)  # of rows, of scalars
+    _given: dict[str, Any] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
         neurons, n = self.population.neurons, self.population.n
@@ -84,15 +90,39 @@ class ExactPopulation:
             a for kind in _KERNELS for m in used_members(model, kind) for a in model.arguments(m)
         }
         params = model.event_params(dict(neurons.params))
-        rows = tuple(k for k, v in params.items() if k in used and np.ndim(v))
-        scalars = tuple(k for k, v in params.items() if k in used and not np.ndim(v))
+        self._rows = tuple(k for k, v in params.items() if k in used and np.ndim(v))
+        self._scalars = tuple(k for k, v in params.items() if k in used and not np.ndim(v))
         for kind in _KERNELS:
-            self.handles[kind], code = model_kernel(kind, model, rows, scalars, "float64")
+            made = model_kernel(kind, model, self._rows, self._scalars, "float64")
+            self.handles[kind], code = made
             self._keep.append(code)
-        row_values = np.array([params[k] for k in rows], np.float64).reshape(len(rows), n)
-        arrays = [self.state, row_values, np.array([params[k] for k in scalars], np.float64)]
-        self.table = np.array([address(a) for a in arrays], np.int64)
-        self._keep += arrays
+        self._values = np.zeros((len(self._rows), n)), np.zeros(len(self._scalars))
+        self.set_params({})
+        self.table = np.array([address(a) for a in (self.state, *self._values)], np.int64)
+
+    def set_params(self, changed: Mapping[str, Any], *, further: bool = False) -> None:
+        """Set parameters: the description's, but for those changed (``further``: and before).
+
+        Raises
+        ------
+        ParameterError
+            One value for each neuron, of a parameter that was one for all.
+        """
+        neurons = self.population.neurons
+        if not isinstance(neurons, Neurons):
+            return
+        self._given = {**(self._given if further else neurons.params), **changed}
+        params = neurons.model.event_params(self._given)
+        for k, name in enumerate(self._rows):
+            self._values[0][k] = params[name]
+        for k, name in enumerate(self._scalars):
+            if np.ndim(params[name]):
+                raise ParameterError(
+                    f"Population {self.population.name!r}: a Switch must keep {name!r} one number "
+                    "for all neurons, as it was, got one for each; give it one for each from "
+                    "the beginning"
+                )
+            self._values[1][k] = params[name]
 
     @property
     def is_source(self) -> bool:

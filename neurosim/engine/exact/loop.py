@@ -1,6 +1,7 @@
 """How does the event engine move on? Parts for threads, sources, and the present time."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -9,7 +10,7 @@ from ...errors import SimulationError
 from ..threads import Crew, let_others_run
 from .build import ExactBuilt, ExactPopulation
 from .part import Part
-from .sources import PoissonTimes, Source, in_order
+from .sources import PoissonTimes, Source
 from .tables import APART, DONE, ENDLESS, NEVER, WAIT, Control, Desk
 from .windows import advance
 from .wiring import order_of
@@ -18,6 +19,23 @@ from .wiring import order_of
 @kernel
 def _look(handle, desk, ids, n, variable, out, time):
     call(handle, (desk, ids, n, variable, out, time))
+
+
+class Emitted(NamedTuple):
+    """Spikes of one population: times, ids, payloads or None, states (k, variables) or None."""
+
+    times: np.ndarray
+    ids: np.ndarray
+    payloads: np.ndarray | None
+    states: np.ndarray | None
+
+
+def _emitted(out: tuple[np.ndarray, ...], n: int) -> tuple[np.ndarray, ...]:
+    """The first ``n`` spikes of a list."""
+    times, ids, payloads, states = out
+    variables = states.size // max(1, times.size)
+    shape = (times.size if variables else n, variables)
+    return times[:n], ids[:n], payloads[:n], states.reshape(shape)[:n]
 
 
 class ExactLoop:
@@ -104,6 +122,17 @@ class ExactLoop:
         self.built.rewire()
         self.go_on(self.t, coming)
 
+    def settle(self, names: set[str]) -> None:
+        """Commit the state of all neurons of some populations at the present time."""
+        neurons, coming = self.built.neurons, self.flight()
+        for k, p in enumerate(self.built.populations):
+            if p.population.name in names:
+                ids = np.arange(p.population.n)
+                p.state[...] = [self.state_at(k, v, ids, self.t) for v in range(len(p.state))]
+                own = slice(p.first, p.first + p.population.n)
+                neurons.last[own] = neurons.due[own] = self.t
+        self.go_on(self.t, coming)
+
     def resample(self, k: int) -> None:
         """At time 0: give random sources the draws of sample ``k``."""
         for source in self.sources.values():
@@ -152,18 +181,20 @@ class ExactLoop:
             "reset below the threshold"
         )
 
-    def spikes(self) -> list[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
-        """(times, ids, payloads or None) of each population since the chunk began, sorted."""
+    def spikes(self) -> list[Emitted]:
+        """The spikes of each population since the chunk began, sorted by time and neuron."""
         found = []
         for k, p in enumerate(self.built.populations):
             parts = self.parts[:1] if p.is_source else self.parts
-            lists = [[a[: part.desks[k, Desk.N_OUT]] for a in part.outs[k]] for part in parts]
-            times, ids, payloads = (np.concatenate(arrays) for arrays in zip(*lists, strict=True))
-            if p.is_graded:
-                order = np.lexsort((ids, times))
-                found.append((times[order], ids[order], payloads[order]))
-            else:
-                found.append((*in_order(times, ids), None))
+            lists = [_emitted(part.outs[k], int(part.desks[k, Desk.N_OUT])) for part in parts]
+            times, ids, payloads, states = map(np.concatenate, zip(*lists, strict=True))
+            order = np.lexsort((ids, times))
+            found.append(
+                Emitted(
+                    times[order], ids[order], payloads[order] if p.is_graded else None,
+                    states[order] if p.keeps_states else None,
+                )
+            )  # fmt: skip
         return found
 
     def state_at(self, k: int, variable: int, ids: np.ndarray, time: float) -> np.ndarray:

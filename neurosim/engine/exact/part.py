@@ -23,7 +23,7 @@ _SLOTS = 64, 65_536  # least and most windows in the ring
 _ROOM = 1024  # spikes of a population, at first
 _MARGIN = 1024  # records that there is room for at first
 
-Out = tuple[np.ndarray, np.ndarray, np.ndarray]  # times, ids, payloads of spikes
+Out = tuple[np.ndarray, ...]  # times, ids, payloads and states (flat) of spikes
 
 
 @kernel
@@ -105,10 +105,9 @@ class Part:
             self._make_scratch(2 * need)  # nothing is gathered at this moment
         else:
             k = int(self.control[Control.WHERE])
-            times, ids, payloads = (
+            self.outs[k] = tuple(
                 np.concatenate((a, np.zeros(a.size, a.dtype))) for a in self.outs[k]
             )
-            self.outs[k] = times, ids, payloads
         self.note_addresses()
 
     def note_addresses(self) -> None:
@@ -119,9 +118,10 @@ class Part:
             desk[Desk.BEGINS] = address(s.begins) + p.first * s.begins.itemsize
             desk[Desk.ENDS] = address(s.ends) + p.first * s.ends.itemsize
             desk[Desk.ARRIVALS], desk[Desk.N_ARRIVALS] = address(s.arrivals), len(s.kept)
-            times, ids, payloads = out
+            times, ids, payloads, states = out
             desk[Desk.OUT_TIMES], desk[Desk.OUT_IDS] = address(times), address(ids)
             desk[Desk.OUT_PAYLOADS] = address(payloads) if payloads.size else 0
+            desk[Desk.OUT_STATES] = address(states) if states.size else 0
             desk[Desk.ROOM] = times.size
 
     def begin_lists(self, given: dict[int, tuple[np.ndarray, np.ndarray]]) -> None:
@@ -130,13 +130,14 @@ class Part:
         for k, p in enumerate(self.built.populations):
             if p.is_source:
                 times, ids = given.get(k, (np.zeros(0), np.zeros(0, np.int32)))
-                outs.append((times, ids, np.zeros(0)))
+                outs.append((times, ids, np.zeros(0), np.zeros(0)))
                 self.desks[k, Desk.GIVEN] = times.size
             else:
                 old = self.outs[k][0].size if self.outs else _ROOM
                 room = max(_ROOM, min(old, 4 * int(self.desks[k, Desk.N_OUT]) + _ROOM))
                 graded = np.zeros(room if p.is_graded else 0)
-                outs.append((np.zeros(room), np.zeros(room, np.int32), graded))
+                states = np.zeros(room * len(p.state) if p.keeps_states else 0)
+                outs.append((np.zeros(room), np.zeros(room, np.int32), graded, states))
         self.desks[:, Desk.N_OUT] = 0
         self.built.routed[self.number] = 0
         self.outs = outs

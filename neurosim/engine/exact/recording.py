@@ -1,44 +1,93 @@
 """What is kept of a run of the event engine? Spikes, and the exact state at chosen times."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ... import checks
 from ...errors import ParameterError
+from ...network import Network
 from ..result import Spikes, Trace
 from .build import ExactBuilt
+from .loop import Emitted
 
 _DEFAULT_INTERVAL = 1.0  # ms
 
 
 class SpikeLists:
-    """Gathers spikes chunk by chunk."""
+    """Gathers spikes chunk by chunk.
 
-    def __init__(self, built: ExactBuilt, names: Sequence[str]) -> None:
-        self.built, self.names = built, names
-        self.found: dict[str, list[tuple]] = {name: [] for name in names}
+    Parameters
+    ----------
+    names : populations whose spikes are kept
+    at_spikes : mapping of population to state variables that are kept with them
+    """
 
-    def add(self, found: list[tuple]) -> None:
+    def __init__(
+        self, built: ExactBuilt, names: Sequence[str], at_spikes: Mapping[str, list[str]]
+    ) -> None:
+        self.built, self.at_spikes = built, at_spikes
+        self.found: dict[str, list[Emitted]] = {
+            p.population.name: []
+            for p in built.populations
+            if p.population.name in names or p.population.name in at_spikes
+        }
+
+    def add(self, found: list[Emitted]) -> None:
         """Take the spikes of a chunk, one entry for each population."""
         for p, of_one in zip(self.built.populations, found, strict=True):
-            if p.population.name in self.found and of_one[0].size:
+            if p.population.name in self.found:
                 self.found[p.population.name].append(of_one)
+
+    def _joined(self, name: str, field: str, otherwise: np.ndarray) -> np.ndarray:
+        parts = [getattr(of_one, field) for of_one in self.found[name]]
+        return np.concatenate([otherwise, *parts])
 
     def finish(self) -> dict[str, Spikes]:
         """All spikes."""
         spikes = {}
         for p in self.built.populations:
             name = p.population.name
-            if name not in self.found:
-                continue
-            none = (np.zeros(0), np.zeros(0, np.int32), np.zeros(0) if p.is_graded else None)
-            parts = list(zip(none, *self.found[name], strict=True))
-            times, ids = np.concatenate(parts[0]), np.concatenate(parts[1])
-            payload = np.concatenate(parts[2]) if p.is_graded else None
-            spikes[name] = Spikes(times, ids.astype(np.int32), p.population.n, payload)
+            if name in self.found:
+                times = self._joined(name, "times", np.zeros(0))
+                ids = self._joined(name, "ids", np.zeros(0, np.int32)).astype(np.int32)
+                payload = self._joined(name, "payloads", np.zeros(0)) if p.is_graded else None
+                spikes[name] = Spikes(times, ids, p.population.n, payload)
         return spikes
+
+    def states(self) -> dict[str, dict[str, np.ndarray]]:
+        """State variables just before each spike's reset, in the order of the spikes."""
+        found: dict[str, dict[str, np.ndarray]] = {}
+        for p in self.built.populations:
+            name = p.population.name
+            if name in self.at_spikes:
+                states = self._joined(name, "states", np.zeros((0, len(p.state))))
+                found[name] = {v: states[:, p.variable(v)] for v in self.at_spikes[name]}
+        return found
+
+
+def check_at_spikes(owner: str, network: Network, wanted: Any) -> dict[str, list[str]]:
+    """Population to state variables, of those that exist.
+
+    Raises
+    ------
+    ParameterError
+    """
+    found = {}
+    for name, variables in (wanted or {}).items():
+        known: list[str] = []
+        if name in network.populations and not network.populations[name].is_source:
+            known = list(network.populations[name].neurons.model.state)
+        names = [variables] if isinstance(variables, str) else list(variables)
+        for variable in names:
+            if variable not in known:
+                raise ParameterError(
+                    f"{owner}: at_spikes[{name!r}] must name state variables of a population of "
+                    f"neurons, {known or 'and this is none'}, got {variable!r}"
+                )
+        found[name] = names
+    return found
 
 
 def sample_times(owner: str, start: float, stop: float, interval: Any, times: Any) -> np.ndarray:

@@ -25,10 +25,12 @@ class ExactRun:
     """One run under way: its recorders and its stop conditions."""
 
     def __init__(
-        self, sim: "EventSimulator", names: list[str], states: StateLists, stop: Any, end: float
+        self, sim: "EventSimulator", lists: SpikeLists, states: StateLists, stop: Any, end: float
     ) -> None:
         self.sim, self.loop, self.start, self.end = sim, sim.loop, sim.t, end
-        self.lists, self.states = SpikeLists(sim.built, names), states
+        self.lists, self.states = lists, states
+        for p in sim.built.populations:
+            p.keeps_states = p.population.name in lists.at_spikes
         self.stops = StopWatch(conditions_of(stop), sim.network, _GRID)
         self.before = [p.counts.copy() for p in sim.built.populations]
 
@@ -45,6 +47,8 @@ class ExactRun:
     def _chunk(self, end: float) -> str:
         loop, sim, begin = self.loop, self.sim, self.loop.t
         sim.whole = False  # until it is done: an error or Ctrl-C may strike inside
+        sim.switches.apply()
+        end = min(end, sim.switches.next)
         loop.begin_chunk(end)
         for time in self.states.due(end):
             loop.advance(min(math.nextafter(time, math.inf), end))
@@ -53,11 +57,11 @@ class ExactRun:
         found = loop.spikes()
         self.lists.add(found)
         sim.whole = True
-        self._guard(begin, end)
+        self._guard(begin, end, found)
         return self._stopped(begin, end, found) or ""
 
-    def _guard(self, begin: float, end: float) -> None:
-        for p, spikes in zip(self.sim.built.populations, self.loop.spikes(), strict=True):
+    def _guard(self, begin: float, end: float, found: list[tuple]) -> None:
+        for p, spikes in zip(self.sim.built.populations, found, strict=True):
             name = p.population.name
             if not np.isfinite(p.state).all():
                 k, i = np.argwhere(~np.isfinite(p.state))[0]
@@ -86,7 +90,7 @@ class ExactRun:
         first, last = math.floor(begin / _GRID), math.floor(end / _GRID)
         on_grid = {
             name: (np.clip((times / _GRID).astype(np.int64), first, max(first, last - 1)), ids)
-            for name, (times, ids, _) in by_name.items()
+            for name, (times, ids, *_) in by_name.items()
         }
         self.stops.see(first, max(last, first + 1), on_grid)
         counts = self._counts()
@@ -96,7 +100,7 @@ class ExactRun:
     def _view(self, counts: dict[str, np.ndarray], found: Mapping[str, tuple]) -> RunView:
         spikes = {
             name: Spikes(times, ids, counts[name].size, payload)
-            for name, (times, ids, payload) in found.items()
+            for name, (times, ids, payload, _) in found.items()
         }
         for array in (a for s in spikes.values() for a in (s.times, s.ids)):
             array.flags.writeable = False
@@ -114,7 +118,8 @@ class ExactRun:
         return Result(
             network=sim.network, t_start=self.start, t_stop=sim.t, dt=0.0, engine="event",
             dtype="float64", threads=sim.threads, spikes=self.lists.finish(),
-            traces=self.states.finish(), counts=counts, synaptic_events=self._events(counts),
+            traces=self.states.finish(), at_spikes=self.lists.states(), counts=counts,
+            synaptic_events=self._events(counts),
             stop_reason=reason, wall_s=clocks.perf_counter() - wall,
             cpu_s=clocks.process_time() - cpu, build_s=sim.build_s,
         )  # fmt: skip

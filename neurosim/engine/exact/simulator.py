@@ -21,9 +21,10 @@ from .build import ExactBuilt, build
 from .changing import ExactSynapses
 from .checkpoint import load_state, save_state
 from .loop import ExactLoop
-from .recording import StateLists, sample_times
+from .recording import SpikeLists, StateLists, check_at_spikes, sample_times
 from .running import ExactRun
 from .sources import GivenTimes, sources_of
+from .switching import Switch, Switches, checked
 from .tables import Control
 
 _CHUNK = 50.0  # ms between two looks at progress and stop conditions
@@ -51,6 +52,8 @@ class EventSimulator:
         are so small that hardly anything happens in one.
     max_rate : float, optional
         Stop with an error when a population's mean rate over a chunk exceeds this [Hz].
+    switches : list of Switch, optional
+        Parameters that change at set times.
 
     Attributes
     ----------
@@ -81,6 +84,7 @@ class EventSimulator:
         threads: int = 1,
         scheduler: str = "auto",
         max_rate: float | None = None,
+        switches: Sequence[Switch] = (),
     ) -> None:
         owner = "EventSimulator"
         if not isinstance(network, Network) or not network.populations:
@@ -95,7 +99,7 @@ class EventSimulator:
         self.built: ExactBuilt = build(self.network, self.threads)
         self.scheduler = chosen_scheduler(self.built, scheduler)
         self.loop = ExactLoop(self.built, sources_of(self.network), self.scheduler)
-        self.loop.advance(0.0)
+        self.switches = Switches(self.loop, checked(owner, self.network, switches))
         self.build_s = clocks.perf_counter() - begin
         self.whole = True
 
@@ -117,6 +121,7 @@ class EventSimulator:
     def reset(self) -> None:
         """Back to time 0 and the initial state; added inputs are forgotten."""
         self.loop.reset()
+        self.switches.reset()
         self.whole = True
 
     def save(self, path: str | Path) -> Path:
@@ -133,6 +138,7 @@ class EventSimulator:
             The file is no checkpoint, is damaged, or belongs to another network.
         """
         load_state(self.loop, path)
+        self.switches.reset(self.t)
         self.whole = True
 
     def _check_whole(self) -> None:
@@ -149,6 +155,7 @@ class EventSimulator:
         record: Mapping[str, Any] | None = None,
         interval: float | None = None,
         times: Sequence[float] | None = None,
+        at_spikes: Mapping[str, Any] | None = None,
         inputs: Mapping[str, Any] | None = None,
         progress: bool | str | Callable[[float, float], Any] = "auto",
         stop: Condition | Sequence[Condition] | None = None,
@@ -166,6 +173,9 @@ class EventSimulator:
         interval, times : float, or ascending times [ms]
             When state variables are sampled: every so often (default 1 ms), or at these times;
             the exact state after everything that happens at that instant.
+        at_spikes : mapping, optional
+            Population name to state variables whose values just before each reset are kept,
+            one for each spike, in `Result.at_spikes`: what exact gradients need.
         inputs : mapping, optional
             ``{source name: (times, ids)}`` further spikes of a SpikeSource, or ``{source name:
             stream}``, an iterator over such pairs in order of time; times count from now.
@@ -187,7 +197,8 @@ class EventSimulator:
         names, traced = parse_record(self.network, record)
         start, end = self.t, self.t + duration
         samples = sample_times(owner, start, end, interval, times) if traced else np.zeros(0)
-        run = ExactRun(self, names, StateLists(self.built, traced, samples), stop, end)
+        lists = SpikeLists(self.built, names, check_at_spikes(owner, self.network, at_spikes))
+        run = ExactRun(self, lists, StateLists(self.built, traced, samples), stop, end)
         self._give(owner, inputs or {})
         return run.go(progress, chunk)
 
@@ -250,6 +261,7 @@ class EventSimulator:
             other.__dict__.update(self.__dict__, built=self.built.twin())
             sources = sources_of(self.network)
             other.loop = ExactLoop(other.built, sources, self.scheduler)
+            other.switches = Switches(other.loop, self.switches.switches)
             other.whole = True
             return other
 

@@ -62,6 +62,8 @@ def attend_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) ->
         _array("out_times", Desk.OUT_TIMES, "room", "FLOAT64"),
         _array("out_ids", Desk.OUT_IDS, "room", "INT32"),
         _array("counts", Desk.COUNTS, "n", "INT64"),
+        f"    keeps = desk[{int(Desk.OUT_STATES)}] != 0",
+        _array("out_states", Desk.OUT_STATES, f"{len(w.state)} * room if keeps else 0", "FLOAT64"),
     ]
     if model.payload is not None:
         lines.append(_array("out_payloads", Desk.OUT_PAYLOADS, "room", "FLOAT64"))
@@ -94,6 +96,11 @@ def attend_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) ->
     if model.payload is not None:
         lines.append(f"                    out_payloads[n_out] = {w.call('payload')}")
     lines += [
+        "                    if keeps:",
+        *(
+            f"                        out_states[{len(w.state)} * n_out + {k}] = s_{name}"
+            for k, name in enumerate(w.state)
+        ),
         f"                    {w.all} = {w.call('fire', dt='0.0')}",
         "                    out_times[n_out], out_ids[n_out] = t, j",
         "                    counts[j] += 1",

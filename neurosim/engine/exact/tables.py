@@ -29,12 +29,13 @@ class Desk(IntEnum):
     OUT_TIMES = 13  # float64: spikes
     OUT_IDS = 14  # int32
     OUT_PAYLOADS = 15  # float64, or 0 where spikes carry nothing
-    ROOM = 16
-    N_OUT = 17
-    COUNTS = 18  # int64: spikes of each neuron; 0 where another part counts
-    GIVEN = 19  # of a source: spikes in its lists, of which N_OUT have been emitted
-    STAGE = 20
-    HERE = 21  # address of this row
+    OUT_STATES = 16  # float64: all state variables just before the reset, or 0
+    ROOM = 17
+    N_OUT = 18
+    COUNTS = 19  # int64: spikes of each neuron; 0 where another part counts
+    GIVEN = 20  # of a source: spikes in its lists, of which N_OUT have been emitted
+    STAGE = 21
+    HERE = 22  # address of this row
 
 
 class Link(IntEnum):
