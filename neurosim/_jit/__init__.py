@@ -23,6 +23,7 @@ from .kernels import JIT as JIT
 from .kernels import Kernel as Kernel
 from .kernels import inlined as inlined
 from .kernels import kernel as kernel
+from .kernels import shared as shared
 from .objectfiles import cache_folder as cache_folder
 from .plain import FLOAT64 as FLOAT64
 from .plain import INT32 as INT32

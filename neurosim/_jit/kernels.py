@@ -120,3 +120,15 @@ def kernel(function: Callable) -> Callable:
 def inlined(function: Callable) -> Callable:
     """Compile a function that only other compiled code calls, and do not cache it."""
     return Kernel(function, cache=False) if JIT else function
+
+
+class _Shared(Kernel):
+    """Compiled code compiles it; Python calls it as it is, so that no import compiles."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.py_func(*args, **kwargs)
+
+
+def shared(function: Callable) -> Callable:
+    """Let the functions of models, plain or compiled, call ``function``."""
+    return _Shared(function, cache=False) if JIT else function

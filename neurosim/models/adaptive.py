@@ -20,7 +20,7 @@ from ..errors import ParameterError
 from .base import NeuronModel, Neurons, Value
 from .flow import decay, synapse_to_leaky
 from .lif import check_reset, reset_mode
-from .spike import reset_params
+from .spike import left_of, reset_params
 
 
 def _advance(v, adapt, refractory, leak, v_inf, leak_adapt):
@@ -61,7 +61,7 @@ def _fire_1(v, i_syn, adapt, v_th, v_reset, soft_reset, adapt_step, dead_time):
 def _flow(v, adapt, refractory, tau_m, v_inf, tau_adapt, dt):
     held = min(refractory, dt)
     v = v - (v_inf - v) * math.expm1(-(dt - held) / tau_m)
-    return v, adapt * math.exp(-dt / tau_adapt), refractory - held
+    return v, adapt * math.exp(-dt / tau_adapt), left_of(refractory, held)
 
 
 def _flow_1(
@@ -74,7 +74,7 @@ def _flow_1(
     gain = r_m * (free * math.exp(-slow_syn * free) * ratio / tau_m)
     v = v - (v_inf - v) * math.expm1(-free / tau_m) + i_syn * math.exp(-held / tau_syn) * gain
     i_syn, adapt = i_syn * math.exp(-dt / tau_syn), adapt * math.exp(-dt / tau_adapt)
-    return v, i_syn, adapt, refractory - held
+    return v, i_syn, adapt, left_of(refractory, held)
 
 
 def _crossing(

@@ -24,7 +24,8 @@ Nothing here depends on the horizon but when the march may stop.
 
 import math
 
-from .flow import shared, through_alpha, through_synapse
+from .._jit import shared
+from .flow import through_alpha, through_synapse
 
 LIMIT = 200  # steps; the worst grazing peaks take sixty
 CLOSE = 2e-16  # shorter steps, in units of 1/rates + t, are lost in rounding

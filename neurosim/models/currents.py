@@ -17,7 +17,7 @@ import numpy as np
 from .crossing import highest_alpha, search_alpha, time_to_threshold
 from .exact import leaky_constants, perfect_constants
 from .flow import Value, alpha_gains, decay, through_alpha
-from .spike import reset_params
+from .spike import OVER, left_of, reset_params
 
 # ------------------------------------------------------------------ arrivals and spikes
 
@@ -111,9 +111,9 @@ def flow_leaky_alpha(v, i_syn, x_syn, refractory, dt, v_inf, rate_m, lift, rate_
         held = min(refractory, dt)
         left = math.exp(-rate_syn * held)
         i_syn, x_syn = (i_syn + x_syn * held) * left, x_syn * left
-        if dt <= refractory:
+        if refractory - dt > OVER:
             return v, i_syn, x_syn, refractory - dt
-        dt = dt - refractory
+        dt = max(dt - refractory, 0.0)
     leak = math.exp(-rate_m * dt)
     left, of_i, of_x = through_alpha(dt, leak, rate_syn, gap_syn)
     v = v_inf + (v - v_inf) * leak + lift * (i_syn * of_i + x_syn * of_x)
@@ -125,9 +125,9 @@ def flow_perfect_alpha(v, i_syn, x_syn, refractory, dt, drift, lift, rate_syn):
         held = min(refractory, dt)
         left = math.exp(-rate_syn * held)
         i_syn, x_syn = (i_syn + x_syn * held) * left, x_syn * left
-        if dt <= refractory:
+        if refractory - dt > OVER:
             return v, i_syn, x_syn, refractory - dt
-        dt = dt - refractory
+        dt = max(dt - refractory, 0.0)
     left, of_i, of_x = through_alpha(dt, 1.0, rate_syn, rate_syn)
     v = v + (drift * dt + lift * (i_syn * of_i + x_syn * of_x))
     return v, (i_syn + x_syn * dt) * left, x_syn * left, 0.0
@@ -179,16 +179,16 @@ def crossing_perfect_alpha(v, i_syn, x_syn, refractory, horizon, v_th, drift, li
 
 def flow_leaky_step(v, i_syn, refractory, dt, v_inf, r_m, rate_m):
     if refractory > 0.0:
-        if dt <= refractory:
+        if refractory - dt > OVER:
             return v, i_syn, refractory - dt
-        dt = dt - refractory
+        dt = max(dt - refractory, 0.0)
     target = v_inf + r_m * i_syn
     return target + (v - target) * math.exp(-rate_m * dt), i_syn, 0.0
 
 
 def flow_perfect_step(v, i_syn, refractory, dt, drift, lift):
     held = min(refractory, dt)
-    return v + (drift + lift * i_syn) * (dt - held), i_syn, refractory - held
+    return v + (drift + lift * i_syn) * (dt - held), i_syn, left_of(refractory, held)
 
 
 def crossing_leaky_step(v, i_syn, refractory, horizon, v_th, v_inf, r_m, tau_m):

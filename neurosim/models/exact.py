@@ -15,6 +15,7 @@ import numpy as np
 
 from .crossing import highest_of_two, search_one, search_two, time_to_threshold
 from .flow import Value, leaky_synapse, perfect_synapse, synaptic_peak, through_synapse
+from .spike import OVER, left_of
 
 PORTS = (("syn", "tau_syn"), ("exc", "tau_syn_exc"), ("inh", "tau_syn_inh"))
 
@@ -55,9 +56,9 @@ def _spread(exact: dict[str, Value]) -> dict[str, Value]:
 
 def leaky_flow(v, refractory, dt, v_inf, rate_m):
     if refractory > 0.0:
-        if dt <= refractory:
+        if refractory - dt > OVER:
             return v, refractory - dt
-        dt = dt - refractory
+        dt = max(dt - refractory, 0.0)
     return v_inf + (v - v_inf) * math.exp(-rate_m * dt), 0.0
 
 
@@ -66,9 +67,9 @@ def leaky_flow_1(
 ):  # fmt: skip
     if refractory > 0.0:
         i_syn = i_syn * math.exp(-rate_syn * min(refractory, dt))
-        if dt <= refractory:
+        if refractory - dt > OVER:
             return v, i_syn, refractory - dt
-        dt = dt - refractory
+        dt = max(dt - refractory, 0.0)
     leak = math.exp(-rate_m * dt)
     left, held = through_synapse(dt, leak, rate_syn, gap_syn, near_syn, whole_syn)
     return v_inf + (v - v_inf) * leak + i_syn * gain_syn * held, i_syn * left, 0.0
@@ -81,9 +82,9 @@ def leaky_flow_2(
     if refractory > 0.0:
         i_exc = i_exc * math.exp(-rate_exc * min(refractory, dt))
         i_inh = i_inh * math.exp(-rate_inh * min(refractory, dt))
-        if dt <= refractory:
+        if refractory - dt > OVER:
             return v, i_exc, i_inh, refractory - dt
-        dt = dt - refractory
+        dt = max(dt - refractory, 0.0)
     leak = math.exp(-rate_m * dt)
     exc, held_exc = through_synapse(dt, leak, rate_exc, gap_exc, near_exc, whole_exc)
     inh, held_inh = through_synapse(dt, leak, rate_inh, gap_inh, near_inh, whole_inh)
@@ -93,15 +94,15 @@ def leaky_flow_2(
 
 def perfect_flow(v, refractory, dt, drift):
     held = min(refractory, dt)
-    return v + drift * (dt - held), refractory - held
+    return v + drift * (dt - held), left_of(refractory, held)
 
 
 def perfect_flow_1(v, i_syn, refractory, dt, drift, rate_syn, gain_syn, near_syn):
     if refractory > 0.0:
         i_syn = i_syn * math.exp(-rate_syn * min(refractory, dt))
-        if dt <= refractory:
+        if refractory - dt > OVER:
             return v, i_syn, refractory - dt
-        dt = dt - refractory
+        dt = max(dt - refractory, 0.0)
     left, held = through_synapse(dt, 1.0, rate_syn, rate_syn, near_syn, 0.0)
     return v + (drift * dt + i_syn * gain_syn * held), i_syn * left, 0.0
 
@@ -113,9 +114,9 @@ def perfect_flow_2(
     if refractory > 0.0:
         i_exc = i_exc * math.exp(-rate_exc * min(refractory, dt))
         i_inh = i_inh * math.exp(-rate_inh * min(refractory, dt))
-        if dt <= refractory:
+        if refractory - dt > OVER:
             return v, i_exc, i_inh, refractory - dt
-        dt = dt - refractory
+        dt = max(dt - refractory, 0.0)
     exc, held_exc = through_synapse(dt, 1.0, rate_exc, rate_exc, near_exc, 0.0)
     inh, held_inh = through_synapse(dt, 1.0, rate_inh, rate_inh, near_inh, 0.0)
     v = v + (drift * dt + i_exc * gain_exc * held_exc + i_inh * gain_inh * held_inh)

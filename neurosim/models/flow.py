@@ -7,30 +7,17 @@ doi 10.1007/s004220050570). On a grid its coefficients are computed once; in con
 """
 
 import math
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .._jit import JIT, Kernel
+from .._jit import shared
 
 Value = float | np.ndarray
 _WHOLE = (2.0, 3.0, 4.0, 5.0)  # ratios of time constants that spare an exponential
 HALF = 0.5  # below this x, e^{-x} loses digits against 1
 # (e^{-x} - 1 + x) / x^2, highest power first, to 1e-16 where |x| < HALF
 _SERIES = tuple((-1.0) ** k / math.factorial(k + 2) for k in range(13, -1, -1))
-
-
-class _Shared(Kernel):
-    """Compiled code compiles it; Python calls it as it is, so that no import compiles."""
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        return self.py_func(*args, **kwargs)
-
-
-def shared(function: Callable) -> Callable:
-    """Let the functions of models, plain or compiled, call ``function``."""
-    return _Shared(function, cache=False) if JIT else function
 
 
 def decay(dt: float, tau: Value) -> Value:

@@ -8,10 +8,21 @@ for both.
 
 import numpy as np
 
+from .._jit import shared
 from ..connectivity.delays import to_steps
 from ..errors import ParameterError
 
 Value = float | np.ndarray
+
+
+OVER = 1e-9  # ms; less of a refractory period is the rounding of times
+
+
+@shared
+def left_of(refractory, held):
+    """What is left of a refractory period after a time in it [ms]."""
+    left = refractory - held
+    return left if left > OVER else 0.0
 
 
 def reset_params(params: dict[str, Value], dt: float) -> dict[str, Value]:
