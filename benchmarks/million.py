@@ -1,7 +1,7 @@
 """A million neurons, a hundred million synapses, almost silent: what does the event engine need?
 
-Each spike is forced by an input spike, and each neuron hears a hundred others. Prints CPU-seconds of
-build and run, memory, and the time per arrival. Usage::
+Each spike is forced by an input spike, and each neuron hears a hundred others. Prints CPU-seconds
+of build and run, memory, and the time per arrival. Usage::
 
     python benchmarks/million.py [--neurons 1000000 --in-degree 100 --rate 0.05 --seconds 10]
 """

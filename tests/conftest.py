@@ -38,3 +38,9 @@ def test_data() -> Path:
     if not folder:
         pytest.skip("NEUROSIM_TEST_DATA is not set: real recordings, clouds and models")
     return Path(folder)
+
+
+@pytest.fixture
+def trials() -> int:
+    """Random trials per model in the slow tests; NEUROSIM_TRIALS=10000 for the whole number."""
+    return int(os.environ.get("NEUROSIM_TRIALS", "1000"))

@@ -70,6 +70,7 @@ def attend_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) ->
     lines += [
         f"    n_out = desk[{int(Desk.N_OUT)}]",
         "    status = 0",
+        f"    restless = desk[{int(Desk.RESTLESS)}] if desk[{int(Desk.NEXT)}] > 0 else 0",
         f"    for q in range(desk[{int(Desk.NEXT)}], n_jobs):",
         f"        ahead = jobs[min(q + {_AHEAD}, n_jobs - 1)]",
         *(f"        prefetch({name}, ahead)" for name in (*w.per_neuron(), "last_of", "due_of")),
@@ -120,10 +121,13 @@ def attend_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) ->
         f"                {w.all} = {w.call('receive', dt='0.0', port='port')}",
         *_indented(w.store, 8),
         "        last_of[j], due_of[j], begins[q] = last, due, k",
+        "        restless |= int64(due < 1e300)",
         "        if status != 0:",
         f"            desk[{int(Desk.NEXT)}], desk[{int(Desk.N_OUT)}] = q, n_out",
+        f"            desk[{int(Desk.RESTLESS)}] = restless",
         "            return status",
         f"    desk[{int(Desk.NEXT)}], desk[{int(Desk.N_OUT)}] = n_jobs, n_out",
+        f"    desk[{int(Desk.RESTLESS)}] = restless",
         "    return 0",
         "",
     ]

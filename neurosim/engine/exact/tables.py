@@ -36,6 +36,7 @@ class Desk(IntEnum):
     GIVEN = 20  # of a source: spikes in its lists, of which N_OUT have been emitted
     STAGE = 21
     HERE = 22  # address of this row
+    RESTLESS = 23  # may any of the jobs' neurons fire without input?
 
 
 class Link(IntEnum):

@@ -146,7 +146,8 @@ def _compute(wiring, calendar, neurons, control, moments, p, ports, per_ms):
         if status != 0:
             control[Control.WHERE] = p
             return MORE_SPIKES if status == 1 else ENDLESS
-        return watch(desk, neurons, calendar, control, ports, moments, per_ms)
+        if desk[Desk.RESTLESS] != 0:
+            return watch(desk, neurons, calendar, control, ports, moments, per_ms)
     return 0
 
 
