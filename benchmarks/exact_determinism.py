@@ -121,6 +121,9 @@ def main() -> int:
         if different:
             said = "; ".join(f"{way}: {', '.join(names)}" for way, names in different.items())
             print(f"network {seed} DIFFERENT ({said})", flush=True)
+        done = seed + 1 - args.first
+        if done % 100 == 0:
+            print(f"{same} of {done} so far", file=sys.stderr, flush=True)
     took = time.perf_counter() - begin
     print(
         f"{same} of {args.networks} networks give the same bits by windows and heap, on 1 and 2 "
