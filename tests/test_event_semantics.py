@@ -120,6 +120,21 @@ def test_zero_delays_pass_a_whole_chain_in_one_instant_whatever_the_order(schedu
     assert {name: s.times.tolist() for name, s in spikes.items()} == dict.fromkeys(spikes, [1.0])
 
 
+@pytest.mark.parametrize("delay", [1e-17, 1e-14, 1e-12, 1e-6])
+def test_delays_that_rounding_swallows_keep_their_order(delay):
+    # at t = 1000 the first two vanish in the sum of emission and delay
+    net = ns.Network()
+    net.add(ns.SpikeSource(1, times=[1000.0], ids=[0]), "in")
+    net.add(ns.IF(1, t_ref=1.0), "a")
+    net.add(ns.IF(1, t_ref=1.0), "b")
+    net.connect("in", "a", weight=1.0)
+    net.connect("a", "b", weight=1.0, delay=delay)
+    net.connect("b", "a", weight=1.0, delay=delay)
+    spikes = ns.EventSimulator(net).run(1001.0).spikes
+    assert spikes["a"].times.tolist() == [1000.0]
+    assert spikes["b"].times.tolist() == [1000.0 + delay]
+
+
 def test_events_at_the_end_of_a_run_belong_to_the_next():
     sim = ns.EventSimulator(driven(ns.LIF(1), [1.0, 2.0], 1.0, delay=0.5))
     first, second = sim.run(1.5), sim.run(1.5)
