@@ -81,7 +81,7 @@ def assert_agreement(net, duration, found, digits=None):
 
 @pytest.mark.parametrize(
     ("n_networks", "options"),
-    [(FEW, SMALL), pytest.param(150, {}, marks=pytest.mark.slow)],
+    [(FEW, SMALL), pytest.param(20, {}, marks=pytest.mark.slow)],
 )
 def test_spikes_are_those_of_the_reference_on_random_networks(n_networks, options):
     counts, whole = [], 0
@@ -97,7 +97,7 @@ def test_spikes_are_those_of_the_reference_on_random_networks(n_networks, option
 
 
 @pytest.mark.parametrize(
-    "seeds", [range(3 if JIT_OFF else 5), pytest.param(range(60), marks=pytest.mark.slow)]
+    "seeds", [range(3 if JIT_OFF else 5), pytest.param(range(15), marks=pytest.mark.slow)]
 )
 def test_spikes_are_within_a_billionth_of_a_reference_with_fifty_digits(seeds):
     counts = []
