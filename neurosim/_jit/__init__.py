@@ -34,6 +34,7 @@ from .plain import UINT64 as UINT64
 from .plain import address_of as address_of
 from .plain import call as call
 from .plain import flush_denormals as flush_denormals
+from .plain import lowest_bit as lowest_bit
 from .plain import prefetch as prefetch
 from .plain import read_progress as read_progress
 from .plain import restore_rounding_mode as restore_rounding_mode

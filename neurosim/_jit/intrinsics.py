@@ -119,6 +119,16 @@ def prefetch(typingctx, array, index):  # pragma: no cover - compiled
 
 
 @intrinsic
+def lowest_bit(typingctx, word):  # pragma: no cover - compiled
+    """Number of the lowest bit that is set in a uint64 other than 0."""
+
+    def codegen(context, builder, _, args):
+        return builder.cttz(args[0], ir.IntType(1)(1))
+
+    return types.int64(types.uint64), codegen
+
+
+@intrinsic
 def read_progress(typingctx, array, index):  # pragma: no cover - compiled
     """``array[index]``, int64, and with it all that its writer had written before."""
 

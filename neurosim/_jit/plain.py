@@ -62,6 +62,12 @@ def prefetch(array, index):
 
 
 @also_compiled
+def lowest_bit(word):
+    """Number of the lowest bit that is set in a uint64 other than 0."""
+    return (int(word) & -int(word)).bit_length() - 1
+
+
+@also_compiled
 def read_progress(array, index):
     """The number there: Python's threads see what others wrote."""
     return array[index]

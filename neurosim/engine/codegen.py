@@ -24,6 +24,7 @@ from .._jit import (
     JIT,
     UINT8,
     UINT32,
+    UINT64,
     CompileError,
     cache_folder,
     callback,
@@ -139,6 +140,7 @@ def model_kernel(
         "FLOAT64": FLOAT64,
         "INT32": INT32,
         "UINT32": UINT32,
+        "UINT64": UINT64,
         "uint64": np.uint64,
         "prefetch": prefetch,
     }

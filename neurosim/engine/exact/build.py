@@ -151,7 +151,7 @@ class ExactBuilt:
 
     Attributes
     ----------
-    ports : int             largest number of ports of a model
+    bits : int              of an arrival's code that name the port
     rows : dict of projection name to Rows
     parts : int             threads
     order : Order           stages of the populations, and the longest window
@@ -159,7 +159,7 @@ class ExactBuilt:
 
     network: Network
     populations: list[ExactPopulation]
-    ports: int
+    bits: int
     rows: dict[str, Rows]
     order: Order
     parts: int = 1
@@ -169,16 +169,36 @@ class ExactBuilt:
     neurons: NeuronArrays = field(init=False)
 
     def __post_init__(self) -> None:
-        n = sum(p.population.n for p in self.populations)
-        self.neurons = NeuronArrays(
-            np.zeros(n), np.zeros(n), np.full(n, NEVER), np.full(n, -1, np.int32)
-        )
+        n = max((p.first + p.population.n for p in self.populations), default=0)
+        self.neurons = NeuronArrays(np.zeros(n), np.zeros(n), np.full(n, NEVER))
         self.rewire()
 
     @property
     def size(self) -> int:
-        """Neurons of all populations."""
+        """Numbers that neurons may have."""
         return self.neurons.last.size
+
+    def targets_of(self, codes: np.ndarray) -> np.ndarray:
+        """The neurons of arrivals, or looks, with these codes."""
+        return codes.astype(np.int64) >> self.bits
+
+    def can_arrive(self, codes: np.ndarray) -> np.ndarray:
+        """Which codes name a neuron, and a port of its model?"""
+        targets, ports = self.targets_of(codes), codes.astype(np.int64) & (1 << self.bits) - 1
+        known = np.zeros(codes.shape, bool)
+        for p in self.populations:
+            own = (targets >= p.first) & (targets < p.first + p.population.n)
+            known |= own & (ports < len(p.population.ports))
+        return known
+
+    def look_at(self, ids: np.ndarray | int) -> np.ndarray | int:
+        """The codes of looks at neurons."""
+        return ids << self.bits | (1 << self.bits) - 1
+
+    def are_arrivals(self, codes: np.ndarray) -> np.ndarray:
+        """Which of them are not looks?"""
+        look = (1 << self.bits) - 1
+        return codes.astype(np.int64) & look != look
 
     @property
     def max_delay(self) -> float:
@@ -188,7 +208,7 @@ class ExactBuilt:
     def twin(self) -> "ExactBuilt":
         """The same network with the same synapses, and a state of its own."""
         populations = [ExactPopulation(p.population, p.first, p.seed) for p in self.populations]
-        return ExactBuilt(self.network, populations, self.ports, self.rows, self.order, 1)
+        return ExactBuilt(self.network, populations, self.bits, self.rows, self.order, 1)
 
     def rewire(self) -> None:
         """Note where the synapses lie, and in which order populations are computed."""
@@ -228,7 +248,7 @@ class ExactBuilt:
         of_name = {p.population.name: p for p in self.populations}
         return {
             name: rows.onto(*of_name[self.network.projections[name].post.name].share(
-                part, self.parts), self.size)
+                part, self.parts), self.bits)
             for name, rows in self.rows.items()
         }  # fmt: skip
 
@@ -237,7 +257,7 @@ class ExactBuilt:
         for p in self.populations:
             p.state[...] = p.initial
             p.counts[:] = 0
-        for array, value in zip(self.neurons, (0.0, 0.0, NEVER, -1), strict=True):
+        for array, value in zip(self.neurons, (0.0, 0.0, NEVER), strict=True):
             array[:] = value
 
 
@@ -252,12 +272,12 @@ def build(network: Network, parts: int = 1) -> ExactBuilt:
     reason = refusal(network)
     if reason is not None:
         raise BuildError(reason)
-    sizes = [p.n for p in network.populations.values()]
+    sizes = [-p.n // _ALIGNED * -_ALIGNED for p in network.populations.values()]
     firsts = np.cumsum([0, *sizes])
-    ports = max(len(p.ports) for p in network.populations.values())
-    if firsts[-1] * (ports + 1) >= 2**31:
+    bits = max(len(p.ports) for p in network.populations.values()).bit_length()
+    if firsts[-1] << bits >= 2**31:
         raise BuildError(
-            f"Network.populations must have fewer than {2**31 // (ports + 1):,} neurons in all for "
+            f"Network.populations must have fewer than {2**31 >> bits:,} neurons in all for "
             f"the event engine, got {firsts[-1]:,}"
         )
     populations = [
@@ -266,10 +286,10 @@ def build(network: Network, parts: int = 1) -> ExactBuilt:
     ]
     first_of = {p.population.name: p.first for p in populations}
     rows = {
-        p.name: rows_of(network, p, first_of[p.post.name], int(firsts[-1]))
+        p.name: rows_of(network, p, first_of[p.post.name], bits)
         for p in network.projections.values()
     }
-    return ExactBuilt(network, populations, ports, rows, order_of(network, rows), parts)
+    return ExactBuilt(network, populations, bits, rows, order_of(network, rows), parts)
 
 
 def per_ms(window: float) -> float:
@@ -278,3 +298,4 @@ def per_ms(window: float) -> float:
 
 
 _LONGEST = 1.0  # ms
+_ALIGNED = 64  # populations begin at a word of the bits that mark neurons

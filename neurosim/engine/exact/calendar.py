@@ -8,8 +8,8 @@ window is a single instant, the ring holds this instant only, and the heap does 
 
 import numpy as np
 
-from ..._jit import kernel
-from .tables import BLOCK, RECORD, Control
+from ..._jit import kernel, prefetch
+from .tables import BLOCK, LINE, RECORD, Control
 
 
 @kernel
@@ -51,6 +51,14 @@ def push_near(calendar, control, stage, slot, time, weight, code):
 
 
 @kernel
+def fetch_block(calendar, block):
+    """Ask for the records of a block."""
+    first = block * BLOCK * RECORD
+    for k in range(first, first + BLOCK * RECORD, LINE // 8):
+        prefetch(calendar.records, k)
+
+
+@kernel
 def lengthen(calendar, control, stage, slot):
     """A new block for a chain whose blocks are full."""
     if calendar.fills[stage, slot] == 0:
@@ -61,6 +69,8 @@ def lengthen(calendar, control, stage, slot):
     control[Control.N_FREE] -= 1
     calendar.after[block] = calendar.heads[stage, slot]
     calendar.heads[stage, slot] = block
+    if control[Control.N_FREE] > 0:  # whoever comes next finds it near
+        fetch_block(calendar, control[Control.FREE])
 
 
 @kernel

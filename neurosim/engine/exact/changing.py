@@ -24,11 +24,11 @@ class ExactSynapses:
     delays : float64 (k,)       [ms]
     """
 
-    def __init__(self, projection: Projection, rows: Rows, size: int, first: int,
+    def __init__(self, projection: Projection, rows: Rows, bits: int, first: int,
                  changed: Callable[[], None]) -> None:  # fmt: skip
         self.projection, self._rows, self._changed = projection, rows, changed
         self.pre = np.repeat(np.arange(projection.pre.n, dtype=np.int32), np.diff(rows.offsets))
-        self.post = (rows.targets % size - first).astype(np.int32)
+        self.post = ((rows.targets >> bits) - first).astype(np.int32)
 
     def __len__(self) -> int:
         return self._rows.targets.size

@@ -107,8 +107,7 @@ def load_state(loop: ExactLoop, path: str | Path) -> None:
 
 
 def _check_flight(loop: ExactLoop, coming: list[np.ndarray], path: Path) -> None:
-    times, _, codes = coming
-    n, limit = times.size, loop.built.ports * loop.built.size
-    right = all(a.shape == (n,) for a in coming) and np.isfinite(times).all()
-    if not right or not ((codes >= 0) & (codes < limit)).all():
+    times, weights, codes = coming
+    right = times.ndim == 1 and times.shape == weights.shape == codes.shape
+    if not right or not np.isfinite(times).all() or not loop.built.can_arrive(codes).all():
         raise FormatError(f"{path}: flight must hold arrivals at neurons of this network")

@@ -6,83 +6,80 @@ nothing but the arrivals themselves, so neither on windows nor on threads.
 
 import numpy as np
 
-from ..._jit import kernel
-from .calendar import drop_chain, push_near
-from .tables import BLOCK, NEVER, RECORD, Desk
+from ..._jit import kernel, lowest_bit
+from .calendar import drop_chain, fetch_block, push_near
+from .tables import BLOCK, RECORD, Desk
 
 
 @kernel
-def _new_job(desks, members, neurons, scratch, i):
-    """A job for a neuron that has none in this window."""
-    m = members[0]
-    for other in members:
-        if 0 <= i - desks[other, Desk.FIRST] < desks[other, Desk.N]:
-            m = other
-    first = desks[m, Desk.FIRST]
-    job = first + desks[m, Desk.N_JOBS]
-    desks[m, Desk.N_JOBS] += 1
-    scratch.jobs[job] = i - first
-    scratch.ends[job] = 0
-    neurons.job[i] = job
-    return job
-
-
-@kernel
-def _count(calendar, stage, slot, limit, desks, members, neurons, scratch, ports):
-    """Who has arrivals before ``limit``, how many, or has to be looked at?"""
-    size = neurons.last.size
+def _mark(calendar, stage, slot, limit, scratch, bits):
+    """Who has something to do before ``limit``, and how many arrivals?"""
     left, block = np.int64(calendar.fills[stage, slot]), np.int64(calendar.heads[stage, slot])
+    look = (1 << bits) - 1
     while left > 0:
         inside = (left - 1) % BLOCK + 1
+        if left > inside:
+            fetch_block(calendar, np.int64(calendar.after[block]))
         for k in range(inside):
             place = np.uint64((block * BLOCK + k) * RECORD)
-            time = calendar.records[place]
-            if time >= limit:
+            if calendar.records[place] >= limit:
                 continue
-            i = np.int64(calendar.records[place + np.uint64(2)])
-            port = np.int64(0)
-            while i >= size:
-                i -= size
-                port += 1
-            job = np.int64(neurons.job[np.uint64(i)])
-            if job < 0:
-                job = _new_job(desks, members, neurons, scratch, i)
-            if port < ports:
-                scratch.ends[np.uint64(job)] += 1
-            elif time == neurons.look[i]:
-                neurons.look[i] = NEVER
+            code = np.int64(calendar.records[place + np.uint64(2)])
+            i = np.uint64(code >> bits)
+            scratch.waiting[i] += np.int32(code & look != look)
+            scratch.marks[i >> np.uint64(6)] |= np.uint64(1) << (i & np.uint64(63))
+            scratch.pages[i >> np.uint64(12)] = 1
         left -= inside
         block = np.int64(calendar.after[block])
 
 
 @kernel
-def _distribute(calendar, stage, slot, limit, neurons, scratch, ports):
+def _line_up(desk, scratch, total):
+    """The jobs of a population, neuron by neuron; returns where their arrivals end."""
+    first = np.int64(desk[Desk.FIRST])
+    job, word, end = first, first >> 6, (first + desk[Desk.N] + 63) >> 6
+    while word < end:
+        if scratch.pages[word >> 6] == 0:
+            word = ((word >> 6) + 1) << 6
+            continue
+        left = scratch.marks[np.uint64(word)]
+        scratch.marks[np.uint64(word)] = 0
+        while left != np.uint64(0):
+            i, place = (word << 6) + lowest_bit(left), np.uint64(job)
+            left &= left - np.uint64(1)
+            n = scratch.waiting[np.uint64(i)]
+            scratch.jobs[place] = i - first
+            scratch.begins[place] = scratch.waiting[np.uint64(i)] = total
+            total += n
+            scratch.ends[place] = total
+            job += 1
+        word += 1
+    desk[Desk.N_JOBS] = job - first
+    return total
+
+
+@kernel
+def _distribute(calendar, stage, slot, limit, scratch, bits):
     """Put each arrival behind the earlier ones of its neuron; returns how many records stay."""
-    size = neurons.last.size
     left, block = np.int64(calendar.fills[stage, slot]), np.int64(calendar.heads[stage, slot])
+    look = (1 << bits) - 1
     kept, arrivals = np.int64(0), scratch.arrivals
     while left > 0:
         inside = (left - 1) % BLOCK + 1
         for k in range(inside):
             place = np.uint64((block * BLOCK + k) * RECORD)
             time, weight = calendar.records[place], calendar.records[place + np.uint64(1)]
-            code = calendar.records[place + np.uint64(2)]
+            code = np.int64(calendar.records[place + np.uint64(2)])
             if time >= limit:
                 scratch.kept[kept, 0], scratch.kept[kept, 1] = time, weight
                 scratch.kept[kept, 2] = code
                 kept += 1
-                continue
-            i = np.int64(code)
-            port = np.int64(0)
-            while i >= size:
-                i -= size
-                port += 1
-            if port < ports:
-                job = np.uint64(neurons.job[np.uint64(i)])
-                at = np.uint64(scratch.ends[job]) * np.uint64(RECORD)
-                scratch.ends[job] += 1
+            elif code & look != look:
+                i = np.uint64(code >> bits)
+                at = np.uint64(scratch.waiting[i]) * np.uint64(RECORD)
+                scratch.waiting[i] += np.int32(1)
                 arrivals[at], arrivals[at + np.uint64(1)] = time, weight
-                arrivals[at + np.uint64(2)] = port
+                arrivals[at + np.uint64(2)] = code & look
         left -= inside
         block = np.int64(calendar.after[block])
     return kept
@@ -121,28 +118,26 @@ def sort_arrivals(a, begin, end):
 
 
 @kernel
-def gather(calendar, control, stage, slot, limit, desks, members, neurons, scratch, ports):
+def gather(calendar, control, stage, slot, limit, desks, members, scratch, bits):
     """Sort the records of a slot before ``limit`` by neuron and time; the others stay."""
     for m in members:
         desks[m, Desk.N_JOBS] = desks[m, Desk.NEXT] = 0
     if calendar.fills[stage, slot] == 0:
         return
-    _count(calendar, stage, slot, limit, desks, members, neurons, scratch, ports)
+    _mark(calendar, stage, slot, limit, scratch, bits)
     total = np.int64(0)
     for m in members:
-        first = desks[m, Desk.FIRST]
-        for job in range(first, first + desks[m, Desk.N_JOBS]):
-            n = scratch.ends[job]
-            scratch.begins[job] = scratch.ends[job] = total
-            total += n
-    kept = _distribute(calendar, stage, slot, limit, neurons, scratch, ports)
+        total = _line_up(desks[m], scratch, total)
+    kept = _distribute(calendar, stage, slot, limit, scratch, bits)
     drop_chain(calendar, control, stage, slot)
     for k in range(kept):
         record = scratch.kept[k]
         push_near(calendar, control, stage, slot, record[0], record[1], record[2])
     for m in members:
-        first = desks[m, Desk.FIRST]
-        for job in range(first, first + desks[m, Desk.N_JOBS]):
-            neurons.job[first + scratch.jobs[job]] = -1
+        first = np.int64(desks[m, Desk.FIRST])
+        scratch.pages[first >> 12 : ((first + desks[m, Desk.N]) >> 12) + 1] = 0
+        for k in range(first, first + desks[m, Desk.N_JOBS]):
+            job = np.uint64(k)
+            scratch.waiting[np.uint64(first + scratch.jobs[job])] = 0
             if scratch.ends[job] - scratch.begins[job] > 1:
                 sort_arrivals(scratch.arrivals, scratch.begins[job], scratch.ends[job])

@@ -78,7 +78,7 @@ class ExactLoop:
         """Go on at a time, with arrivals (times, weights, codes) on their way."""
         self.t = t
         times, weights, codes = coming
-        targets = codes.astype(np.int64) % self.built.size
+        targets = self.built.targets_of(codes)
         self.built.neurons.look[:] = NEVER
         for part in self.parts:
             part.make_calendar(t)
@@ -94,8 +94,7 @@ class ExactLoop:
         neurons = self.built.neurons
         ids = first + np.flatnonzero(neurons.due[first:end] < NEVER)
         neurons.look[ids] = np.maximum(neurons.due[ids], self.t)
-        codes = self.built.ports * self.built.size + ids
-        part.push(stage, neurons.look[ids], np.zeros(ids.size), codes)
+        part.push(stage, neurons.look[ids], np.zeros(ids.size), self.built.look_at(ids))
 
     def _by_stage(self) -> list[tuple[int, ExactPopulation]]:
         stage = self.built.order.stage_of()
@@ -104,7 +103,7 @@ class ExactLoop:
     def flight(self) -> list[np.ndarray]:
         """(times, weights, codes) of the arrivals on their way, in an order of their own."""
         records = np.concatenate([part.flight() for part in self.parts])
-        records = records[records[:, 2] < self.built.ports * self.built.size]
+        records = records[self.built.are_arrivals(records[:, 2])]
         times, weights, codes = records[np.lexsort(records.T[::-1])].T
         return [times, weights, codes.astype(np.int32)]
 
@@ -162,7 +161,7 @@ class ExactLoop:
         while not broken():
             status = advance(
                 built.wirings[number], part.calendar, built.neurons, part.scratch, part.control,
-                part.moments, self._progress, self._offers, built.ports, part.per_ms, stop,
+                part.moments, self._progress, self._offers, built.bits, part.per_ms, stop,
             )  # fmt: skip
             if status == DONE:
                 return

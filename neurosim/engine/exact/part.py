@@ -91,7 +91,8 @@ class Part:
         n = self.built.size
         self.scratch = Scratch(
             np.zeros(size * RECORD), np.zeros((size, RECORD)), np.zeros(n, np.int32),
-            np.zeros(n, np.int64), np.zeros(n, np.int64),
+            np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int32),
+            np.zeros(n // 64 + 1, np.uint64), np.zeros(n // 4096 + 1, np.uint8),
         )  # fmt: skip
 
     def make_room(self, status: int) -> None:

@@ -2,9 +2,11 @@
 
 import numpy as np
 
-from ..._jit import FLOAT64, INT32, INT64, kernel, view
+from ..._jit import FLOAT64, INT32, INT64, kernel, prefetch, view
 from .calendar import lengthen, push
-from .tables import BLOCK, MORE_BLOCKS, MORE_FAR, RECORD, Control, Desk, Link
+from .tables import BLOCK, LINE, MORE_BLOCKS, MORE_FAR, NEVER, RECORD, Control, Desk, Link
+
+_FETCHED = 256  # synapses; the processor goes on by itself
 
 
 @kernel
@@ -33,9 +35,10 @@ def _send(calendar, control, link, neuron, time, payload, now, per_ms):
     fills, heads = calendar.fills[stage], calendar.heads[stage]
     size, present = calendar.chains.size, np.float64(control[Control.WINDOW])
     mask, inside = np.uint64(size - 1), np.uint64(BLOCK - 1)
-    for k in range(begin, end):
-        arrives = time + delays[k if own else 0]
-        weight = weights[k if many else 0] * payload
+    for synapse in range(begin, end):
+        k, zero = np.uint64(synapse), np.uint64(0)
+        arrives = time + delays[k if own else zero]
+        weight = weights[k if many else zero] * payload
         window = np.floor(arrives * per_ms)
         if per_ms == 0.0 or window - present >= size:
             push(calendar, control, stage, arrives, weight, codes[k], now, per_ms)
@@ -54,12 +57,29 @@ def _send(calendar, control, link, neuron, time, payload, now, per_ms):
 
 
 @kernel
+def _fetch(link, neuron, following):
+    """Ask for the first synapses of a neuron, and where those of the following one begin."""
+    offsets = view(link[Link.OFFSETS], link[Link.N_OFFSETS], INT64)
+    prefetch(offsets, following)
+    begin, end = offsets[neuron], min(offsets[neuron + 1], offsets[neuron] + _FETCHED)
+    codes = view(link[Link.CODES], link[Link.SIZE], INT32)
+    for k in range(begin, end, LINE // 4):
+        prefetch(codes, k)
+    for values, n in ((Link.WEIGHTS, Link.N_WEIGHTS), (Link.DELAYS, Link.N_DELAYS)):
+        if link[n] > 1:
+            of_each = view(link[values], link[n], FLOAT64)
+            for k in range(begin, end, LINE // 8):
+                prefetch(of_each, k)
+
+
+@kernel
 def _route(calendar, control, desk, links, begin, now, per_ms):
     """Send the spikes of a part from number ``begin`` on; returns (status, how far it came)."""
     times = view(desk[Desk.OUT_TIMES], desk[Desk.ROOM], FLOAT64)
     ids = view(desk[Desk.OUT_IDS], desk[Desk.ROOM], INT32)
     graded = desk[Desk.OUT_PAYLOADS] != 0
     payloads = view(desk[Desk.OUT_PAYLOADS], desk[Desk.ROOM] if graded else 0, FLOAT64)
+    last = desk[Desk.N_OUT] - 1
     for k in range(begin, desk[Desk.N_OUT]):
         need = np.int64(0)
         for row in range(links.shape[0]):  # all or nothing, so that no arrival is sent twice
@@ -69,6 +89,8 @@ def _route(calendar, control, desk, links, begin, now, per_ms):
         status = has_room(calendar, control, need)
         if status != 0:
             return status, k
+        for row in range(links.shape[0] if k + 1 < desk[Desk.N_OUT] else 0):
+            _fetch(links[row], np.int64(ids[k + 1]), np.int64(ids[min(k + 2, last)]))
         payload = payloads[k] if graded else 1.0
         for row in range(links.shape[0]):
             _send(calendar, control, links[row], ids[k], times[k], payload, now, per_ms)
@@ -96,19 +118,20 @@ def route(wiring, calendar, control, p, now, per_ms):
 
 
 @kernel
-def watch(desk, neurons, calendar, control, ports, moments, per_ms):
+def watch(desk, neurons, calendar, control, bits, moments, per_ms):
     """Have a look at each job's neuron when its next crossing may be due; a status."""
     first, n_jobs = desk[Desk.FIRST], desk[Desk.N_JOBS]
     status = has_room(calendar, control, n_jobs)
     if status != 0:
         return status
     jobs = view(desk[Desk.JOBS], n_jobs, INT32)
-    size = neurons.last.size
+    look = (1 << bits) - 1
     for job in jobs:
         i = first + job
         time = max(neurons.due[i], moments[1])  # what is before the window's end has been done
-        if time < neurons.look[i]:
+        if time < neurons.look[i] or neurons.look[i] < moments[1]:  # sooner, or over
             neurons.look[i] = time
-            code = ports * size + i
-            push(calendar, control, desk[Desk.STAGE], time, 0.0, code, moments[0], per_ms)
+            if time < NEVER:
+                code = i << bits | look
+                push(calendar, control, desk[Desk.STAGE], time, 0.0, code, moments[0], per_ms)
     return 0

@@ -283,7 +283,7 @@ class EventSimulator:
         p = self.network.projections[projection]
         first = self.built.populations[list(self.network.populations).index(p.post.name)].first
         rows = self.built.rows[projection]
-        return ExactSynapses(p, rows, self.built.size, first, self.loop.rewired)
+        return ExactSynapses(p, rows, self.built.bits, first, self.loop.rewired)
 
     def _given(self, owner: str, name: str) -> GivenTimes:
         sources = {s.name: s for s in self.loop.sources.values() if isinstance(s, GivenTimes)}

@@ -45,7 +45,7 @@ class Link(IntEnum):
     STAGE = 0  # of the targets
     OFFSETS = 1  # int64: where the synapses of each source neuron begin
     N_OFFSETS = 2
-    CODES = 3  # int32: port * neurons of all populations + number of the target
+    CODES = 3  # int32: target and port of each synapse
     SIZE = 4
     WEIGHTS = 5  # float64, one or one each
     N_WEIGHTS = 6
@@ -81,6 +81,7 @@ DONE, MORE_BLOCKS, MORE_FAR, MORE_SCRATCH, MORE_SPIKES, ENDLESS, WAIT = range(7)
 
 APART = 8  # places between two parts' progress: a line of the cache each
 
+LINE = 64  # bytes of the cache that come together
 BLOCK = 32  # records in a block of the ring
 RECORD = 3  # numbers of a record: time, weight, code
 NEVER = np.inf
@@ -89,8 +90,8 @@ NEVER = np.inf
 class Calendar(NamedTuple):
     """What is to come: a ring of windows, each a chain of blocks, and a heap beyond it.
 
-    A record is a time, a weight and a code: port * n + neuron for an arrival, ports * n + neuron
-    for a look at a crossing that may be due.
+    A record is a time, a weight and a code: the neuron, and in the lowest ``bits`` the port, or
+    all of them 1 for a look at a crossing that may be due.
 
     Attributes
     ----------
@@ -117,14 +118,12 @@ class Neurons(NamedTuple):
     ----------
     last : float64 (n,)         time of the state
     due : float64 (n,)          no crossing before it, as far as is known
-    look : float64 (n,)         when the calendar will have a look at it
-    job : int32 (n,)            its job in this window; -1 where it has none
+    look : float64 (n,)         when the calendar will have a look at it, or had the last one
     """
 
     last: np.ndarray
     due: np.ndarray
     look: np.ndarray
-    job: np.ndarray
 
 
 class Scratch(NamedTuple):
@@ -136,6 +135,9 @@ class Scratch(NamedTuple):
     kept : float64 (room, RECORD)           records of a later part of the window
     jobs : int32 (n,)                       those of a population from its first neuron's place on
     begins, ends : int64 (n,)               of the arrivals of each job
+    waiting : int32 (n,)                    arrivals of each neuron; then, where the next one goes
+    marks : uint64 (n / 64,)                a bit for each neuron that has a job
+    pages : uint8 (n / 4096,)               1 where any mark of 64 words may be set
     """
 
     arrivals: np.ndarray
@@ -143,6 +145,9 @@ class Scratch(NamedTuple):
     jobs: np.ndarray
     begins: np.ndarray
     ends: np.ndarray
+    waiting: np.ndarray
+    marks: np.ndarray
+    pages: np.ndarray
 
 
 class Wiring(NamedTuple):

@@ -135,7 +135,7 @@ def _emit(desk, limit):
 
 
 @kernel
-def _compute(wiring, calendar, neurons, control, moments, p, ports, per_ms):
+def _compute(wiring, calendar, neurons, control, moments, p, bits, per_ms):
     """One population in one window; a status."""
     desk = wiring.desks[p]
     if desk[Desk.ATTEND] == -1:
@@ -147,7 +147,7 @@ def _compute(wiring, calendar, neurons, control, moments, p, ports, per_ms):
             control[Control.WHERE] = p
             return MORE_SPIKES if status == 1 else ENDLESS
         if desk[Desk.RESTLESS] != 0:
-            return watch(desk, neurons, calendar, control, ports, moments, per_ms)
+            return watch(desk, neurons, calendar, control, bits, moments, per_ms)
     return 0
 
 
@@ -160,7 +160,7 @@ def _all_are_sources(wiring, members):
 
 
 @kernel
-def _stage(wiring, calendar, neurons, scratch, control, moments, progress, part, ports, per_ms):
+def _stage(wiring, calendar, neurons, scratch, control, moments, progress, part, bits, per_ms):
     """One stage of the open window; a status, to go on with afterwards."""
     stage, phase, member = Control.STAGE, Control.PHASE, Control.MEMBER
     members = wiring.members[wiring.stages[control[stage]] : wiring.stages[control[stage] + 1]]
@@ -171,13 +171,13 @@ def _stage(wiring, calendar, neurons, scratch, control, moments, progress, part,
             control[Control.NEED] = fill
             return MORE_SCRATCH
         gather(
-            calendar, control, control[stage], slot, moments[LIMIT], wiring.desks, members, neurons,
-            scratch, ports,
+            calendar, control, control[stage], slot, moments[LIMIT], wiring.desks, members, scratch,
+            bits,
         )  # fmt: skip
         control[phase], control[member] = COMPUTE, 0
     while control[phase] == COMPUTE and control[member] < members.size:
         p = members[control[member]]
-        status = _compute(wiring, calendar, neurons, control, moments, p, ports, per_ms)
+        status = _compute(wiring, calendar, neurons, control, moments, p, bits, per_ms)
         if status != 0:
             return status
         control[member] += 1
@@ -200,7 +200,7 @@ def _stage(wiring, calendar, neurons, scratch, control, moments, progress, part,
 
 @kernel
 def advance(
-    wiring, calendar, neurons, scratch, control, moments, progress, offers, ports, per_ms, stop
+    wiring, calendar, neurons, scratch, control, moments, progress, offers, bits, per_ms, stop
 ):  # fmt: skip
     """Compute all events of one part before ``stop``.
 
@@ -211,7 +211,7 @@ def advance(
     moments : float64 (2,)          begin and end of the open window
     progress : int64 (parts * APART,)   how often each part has met the others
     offers : float64 (parts,)       the next window of each part
-    ports : int                     largest number of ports of a model
+    bits : int                      of a record's code that name the port
     per_ms : float                  windows per ms, a power of two; 0: every instant is a window
     stop : float                    [ms]
 
@@ -231,7 +231,7 @@ def advance(
             return MORE_BLOCKS
         while control[Control.STAGE] < stages:
             status = _stage(
-                wiring, calendar, neurons, scratch, control, moments, progress, part, ports, per_ms
+                wiring, calendar, neurons, scratch, control, moments, progress, part, bits, per_ms
             )
             if status != 0:
                 return status

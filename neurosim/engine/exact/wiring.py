@@ -21,7 +21,7 @@ class Rows:
     Attributes
     ----------
     offsets : int64 (n_pre + 1,)
-    targets : int32 (k,)                port * neurons of the network + number of the target
+    targets : int32 (k,)                number of the target, and in the lowest bits the port
     weights, delays : float64 (k,), or (1,) where all share one
     """
 
@@ -30,9 +30,9 @@ class Rows:
     weights: np.ndarray
     delays: np.ndarray
 
-    def onto(self, first: int, end: int, size: int) -> "Rows":
-        """Those onto the neurons first..end of ``size``."""
-        neuron = self.targets % size
+    def onto(self, first: int, end: int, bits: int) -> "Rows":
+        """Those onto the neurons first..end, for ports of so many bits."""
+        neuron = self.targets >> bits
         own = (neuron >= first) & (neuron < end)
         before = np.concatenate((np.zeros(1, np.int64), np.cumsum(own)))
         weights, delays = (
@@ -47,8 +47,8 @@ class Rows:
         return [stage, *(number for a in arrays for number in (address(a), a.size))]
 
 
-def rows_of(network: Network, projection: Projection, first: int, size: int) -> Rows:
-    """Draw a projection; its targets begin at number ``first`` of ``size`` neurons."""
+def rows_of(network: Network, projection: Projection, first: int, bits: int) -> Rows:
+    """Draw a projection; its targets begin at number ``first``, ports have so many bits."""
     made = expand_compactly(network, projection)
     port = port_of(projection, np.atleast_1d(made.weight))
     delays = np.atleast_1d(np.asarray(made.delay, np.float64))
@@ -58,7 +58,7 @@ def rows_of(network: Network, projection: Projection, first: int, size: int) -> 
             f"{delays.min():g} to {delays.max():g}"
         )
     counts = np.bincount(made.pre, minlength=projection.pre.n)
-    targets = made.post + np.int32(port * size + first)
+    targets = made.post + np.int32(first) << np.int32(bits) | np.int32(port)
     weights = np.atleast_1d(np.asarray(made.weight, np.float64))
     return Rows(starts_of(counts), targets, np.ascontiguousarray(weights), delays)
 
