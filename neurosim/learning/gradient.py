@@ -1,0 +1,147 @@
+"""What is the gradient of a batch? Samples forward, the loss, and back, on several threads."""
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+
+from ..engine.exact.build import ExactBuilt, build
+from ..engine.exact.wiring import order_of
+from ..network import Network
+from .adjoint import backward
+from .forward import Given, Runner
+from .graph import cells_of, check, graph_of, loops_of
+from .incoming import most_arrivals
+from .tables import PORTS, Adjoint, Arrivals, Cells, Gradients, Graph, Record
+
+LEAST_SLOPE = 1e-3  # of (v_th - v_reset) per ms
+
+
+class ExactGradient:
+    """The exact gradient of a loss of spike times, for a network of LIF and IF cells.
+
+    Parameters
+    ----------
+    network : Network
+    duration : float        length of a sample [ms]
+    threads : int
+    chunks : int            pieces of a batch; the sums, to the last bit, depend on their number,
+                            and not on the number of threads
+    least_slope : float     floor of v' at a spike, in units of (v_th - v_reset) / ms: near a
+                            grazing crossing the true derivative has no bound
+
+    Attributes
+    ----------
+    graph : Graph           the synapses; its weights and delays may be written to
+    cells : Cells           the equations of the neurons
+
+    Raises
+    ------
+    BuildError
+        A part of the network has no exact gradient.
+    """
+
+    def __init__(
+        self, network: Network, duration: float, *, threads: int = 1, chunks: int = 4,
+        least_slope: float = LEAST_SLOPE,
+    ) -> None:  # fmt: skip
+        check(network)
+        self.network, self.duration = network.copy(), duration
+        self.graph: Graph = graph_of(self.network)
+        self.cells: Cells = cells_of(self.network)
+        self.least_slope = least_slope * (self.cells.v_th - self.cells.v_reset)
+        self.chunks = chunks
+        first = build(self.network)
+        self._share(first)
+        self._builts = [first, *(first.twin() for _ in range(min(threads, chunks) - 1))]
+        self._runners = [Runner(built, duration) for built in self._builts]
+        self._pool = ThreadPoolExecutor(len(self._runners)) if threads > 1 else None
+        self.names = list(network.populations)
+        self.changed()
+
+    def _share(self, built: ExactBuilt) -> None:
+        """Let the engine use the very arrays of weights and delays that are learnt."""
+        ends = np.append(self.graph.starts[self.graph.rows[1:] - 1], self.graph.weights.size)
+        for (name, rows), end in zip(built.rows.items(), ends, strict=True):
+            own = slice(int(end) - rows.targets.size, int(end))
+            rows.weights, rows.delays = self.graph.weights[own], self.graph.delays[own]
+        built.rewire()
+
+    def changed(self) -> None:
+        """Weights, delays or parameters have been changed: windows may have to be others."""
+        order = order_of(self.network, self._builts[0].rows)
+        self.loops = loops_of(self.network, self.graph)
+        for built, runner in zip(self._builts, self._runners, strict=True):
+            if built.order != order:
+                built.order = order
+                built.rewire()
+                runner.rewire()
+
+    def pieces(self, order: np.ndarray) -> list[np.ndarray]:
+        """A batch in chunks."""
+        return [piece for piece in np.array_split(order, self.chunks) if piece.size]
+
+    def _map(self, work: Callable, jobs: Sequence[tuple]) -> list[Any]:
+        """The work of all jobs, in their order; job k is done by a thread of its own runner."""
+        n = len(self._runners)
+        if self._pool is None:
+            return [work(self._runners[0], *job) for job in jobs]
+        found: list[Any] = [None] * len(jobs)
+
+        def several(runner: int) -> None:
+            for k in range(runner, len(jobs), n):
+                found[k] = work(self._runners[runner], *jobs[k])
+
+        for done in [self._pool.submit(several, r) for r in range(min(n, len(jobs)))]:
+            done.result()
+        return found
+
+    def forward(self, given: Given, order: np.ndarray) -> list[Record]:
+        """The spikes of some samples, chunk by chunk."""
+        return self._map(lambda runner, piece: runner.run(given, piece),
+                         [(piece,) for piece in self.pieces(order)])  # fmt: skip
+
+    def backward(
+        self, records: Sequence[Record], drives: Sequence[np.ndarray], push: np.ndarray | None = None
+    ) -> Gradients:
+        """The gradient, from dL/dt of every spike, by chunk; the drives take what comes back.
+
+        Afterwards those of the input's spikes hold dL/dt of the inputs.
+        """
+        push = np.zeros(self.cells.v0.size) if push is None else push
+        jobs = list(zip(records, drives, [push] * len(records), strict=True))
+        parts = self._map(self._back, jobs)
+        return Gradients(*(sum(columns[1:], columns[0]) for columns in zip(*parts, strict=True)))
+
+    def _back(self, _: Runner, record: Record, drive: np.ndarray, push: np.ndarray) -> Gradients:
+        graph, cells, n = self.graph, self.cells, self.cells.v0.size
+        n_samples = (record.starts.size - 1) // len(self.names)
+        totals = no_gradients(graph, cells)
+        adjoint = Adjoint(
+            np.zeros(n), np.zeros(n), np.zeros(n), np.zeros((n, PORTS)), np.zeros(n, np.uint8)
+        )
+        for loop in self.loops:
+            if all(self.network.populations[self.names[m]].is_source for m in loop.members):
+                continue
+            room = most_arrivals(graph, record, loop.members, n_samples)
+            backward(
+                graph, cells, record, _arrivals(n, *room), adjoint, drive, totals, loop.members,
+                loop.window, n_samples, self.duration, self.least_slope, push,
+            )  # fmt: skip
+        return totals
+
+
+def no_gradients(graph: Graph, cells: Cells) -> Gradients:
+    """Zeros."""
+    like = {**graph._asdict(), **cells._asdict()}
+    return Gradients(*(np.zeros_like(like[name]) for name in Gradients._fields))
+
+
+def _arrivals(n: int, room: int, spikes: int) -> Arrivals:
+    return Arrivals(
+        np.zeros(n + 1, np.int64), np.zeros(n, np.int64), np.zeros(room),
+        np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room),
+        np.zeros((room, PORTS)), np.zeros(n + 1, np.int64), np.zeros(n, np.int64),
+        np.zeros(spikes, np.int64), np.zeros((spikes, PORTS)),
+    )  # fmt: skip

@@ -1,0 +1,167 @@
+"""Which arrivals did each neuron have in a sample, and what was its state after each?
+
+Arrivals are made again from the spikes and the delays, so that nothing but spikes is kept
+between the run and the way back.
+"""
+
+import numpy as np
+
+from .._jit import kernel
+from .propagate import gains
+
+
+
+@kernel
+def most_arrivals(graph, record, members, n_samples):
+    """The largest number of arrivals, and of spikes, that populations have in a sample."""
+    populations = graph.firsts.size - 1
+    most = most_spikes = np.int64(0)
+    for sample in range(n_samples):
+        arrivals = spikes = np.int64(0)
+        for j in range(graph.pre.size):
+            if not _has(members, graph.post[j]):
+                continue
+            cell = sample * populations + graph.pre[j]
+            for k in range(record.starts[cell], record.starts[cell + 1]):
+                row = graph.rows[j] + record.ids[k]
+                arrivals += graph.starts[row + 1] - graph.starts[row]
+        for p in members:
+            cell = sample * populations + p
+            spikes += record.starts[cell + 1] - record.starts[cell]
+        most, most_spikes = max(most, arrivals), max(most_spikes, spikes)
+    return most, most_spikes
+
+
+@kernel
+def _has(members, p):
+    found = False
+    for m in members:
+        found |= m == p
+    return found
+
+
+@kernel
+def _each(graph, record, members, sample, until, arrivals, is_counting):
+    """Count the arrivals of each neuron, or put them behind its earlier ones."""
+    populations = graph.firsts.size - 1
+    for j in range(graph.pre.size):
+        if not _has(members, graph.post[j]):
+            continue
+        cell = sample * populations + graph.pre[j]
+        for k in range(record.starts[cell], record.starts[cell + 1]):
+            row = graph.rows[j] + record.ids[k]
+            for synapse in range(graph.starts[row], graph.starts[row + 1]):
+                e = np.uint64(synapse)
+                time = record.times[k] + graph.delays[e]
+                if time >= until:
+                    continue
+                n = np.uint64(graph.targets[e])
+                if not is_counting:
+                    place = np.uint64(arrivals.left[n])
+                    arrivals.times[place] = time
+                    arrivals.synapses[place], arrivals.spikes[place] = synapse, k
+                arrivals.left[n] += 1
+
+
+@kernel
+def _sort(times, synapses, spikes, begin, end):
+    """Shell sort by time, then synapse."""
+    gap = np.int64(1)
+    while gap * 3 < end - begin:
+        gap = 3 * gap + 1
+    while gap > 0:
+        for k in range(begin + gap, end):
+            t, e, s = times[k], synapses[k], spikes[k]
+            place = k
+            while place - gap >= begin and (
+                times[place - gap] > t or (times[place - gap] == t and synapses[place - gap] > e)
+            ):
+                times[place], synapses[place] = times[place - gap], synapses[place - gap]
+                spikes[place] = spikes[place - gap]
+                place -= gap
+            times[place], synapses[place], spikes[place] = t, e, s
+        gap //= 3
+
+
+@kernel
+def _places(counts, begin, first, end, total):
+    """From the number of each neuron's items to where they begin; the counts follow."""
+    for n in range(first, end):
+        begin[n] = total
+        total += counts[n]
+        counts[n] = begin[n]
+    begin[end] = total
+    return total
+
+
+@kernel
+def collect(graph, record, members, sample, until, arrivals):
+    """Gather the arrivals before ``until``, and the spikes, of the neurons of some populations."""
+    populations = graph.firsts.size - 1
+    for p in members:
+        for n in range(graph.firsts[p], graph.firsts[p + 1]):
+            arrivals.left[n] = arrivals.fired_left[n] = 0
+    _each(graph, record, members, sample, until, arrivals, True)
+    total = n_spikes = np.int64(0)
+    for p in members:
+        first, end = graph.firsts[p], graph.firsts[p + 1]
+        total = _places(arrivals.left, arrivals.begin, first, end, total)
+        cell = sample * populations + p
+        for k in range(record.starts[cell], record.starts[cell + 1]):
+            arrivals.fired_left[first + record.ids[k]] += 1
+        n_spikes = _places(arrivals.fired_left, arrivals.fired, first, end, n_spikes)
+        for k in range(record.starts[cell], record.starts[cell + 1]):
+            n = first + record.ids[k]
+            arrivals.emissions[arrivals.fired_left[n]] = k
+            arrivals.fired_left[n] += 1
+    _each(graph, record, members, sample, until, arrivals, False)
+    for p in members:
+        for n in range(graph.firsts[p], graph.firsts[p + 1]):
+            if arrivals.left[n] - arrivals.begin[n] > 1:
+                _sort(
+                    arrivals.times, arrivals.synapses, arrivals.spikes, arrivals.begin[n],
+                    arrivals.left[n],
+                )  # fmt: skip
+
+
+@kernel
+def retrace(graph, cells, record, arrivals, n, until):
+    """The state of a neuron after each of its arrivals, and at the end of refractory periods."""
+    rate_m, lift, rest = cells.rate_m[n], cells.lift[n], cells.v_inf[n]
+    now, free, v = 0.0, 0.0, cells.v0[n]
+    i, j = cells.i0[n, 0], cells.i0[n, 1]
+    k, own, latest = arrivals.begin[n], arrivals.fired[n], np.int64(-1)
+    while True:
+        to, is_spike = until, False
+        if k < arrivals.left[n]:
+            to = arrivals.times[k]
+        if own < arrivals.fired_left[n] and record.times[arrivals.emissions[own]] <= to:
+            to, is_spike = record.times[arrivals.emissions[own]], True
+        if now < free and free <= to:
+            to, is_spike = free, False
+        is_end = now < free and to == free
+        leak, left, gain, _, _ = gains(to - now, rate_m, cells.rate[n, 0])
+        left_j, gain_j = 0.0, 0.0
+        if cells.rate[n, 1] > 0.0:
+            _, left_j, gain_j, _, _ = gains(to - now, rate_m, cells.rate[n, 1])
+        if now >= free:
+            v = rest + (v - rest) * leak + cells.drift[n] * (to - now) + lift * (i * gain + j * gain_j)
+        i, j, now = i * left, j * left_j, to
+        if is_end:
+            arrivals.ends[latest, 0], arrivals.ends[latest, 1] = i, j
+        elif is_spike:
+            v, latest, free = cells.v_reset[n], own, now + cells.dead[n]
+            arrivals.ends[own, 0], arrivals.ends[own, 1] = i, j
+            own += 1
+        elif k < arrivals.left[n]:
+            weight = graph.weights[arrivals.synapses[k]]
+            if graph.ports[arrivals.synapses[k]] == 0:
+                i += weight
+            else:
+                j += weight
+            arrivals.v[k], arrivals.currents[k, 0], arrivals.currents[k, 1] = v, i, j
+            k += 1
+        else:
+            return v, i, j
+
+
