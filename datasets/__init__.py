@@ -4,3 +4,5 @@ from .digits import MovingDigits as MovingDigits
 from .folder import EventFolder as EventFolder
 from .synthetic import MovingShapes as MovingShapes
 from .synthetic import moving_shape as moving_shape
+from .yin_yang import YinYang as YinYang
+from .yin_yang import yin_yang_class as yin_yang_class

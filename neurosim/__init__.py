@@ -79,13 +79,24 @@ from .synapses import expand as expand  # noqa: E402
 
 # Loaded on first use, so that `import neurosim` stays as light as its engine.
 _LAZY_MODULES = (
-    "clouds", "conversion", "datasets", "encoders", "events", "hardware", "plot", "quantization",
-    "report",
+    "clouds", "conversion", "datasets", "encoders", "events", "hardware", "learning", "plot",
+    "quantization", "report",
 )  # fmt: skip
 _LAZY_NAMES = {
     "compare": "hardware",
     "convert": "conversion",
     "evaluate": "conversion",
+    "fit": "learning",
+    "Adam": "learning",
+    "BumpSilent": "learning",
+    "CosineDecay": "learning",
+    "ExactGradient": "learning",
+    "FirstSpikeCrossEntropy": "learning",
+    "FirstSpikeMSE": "learning",
+    "Learnable": "learning",
+    "RateTarget": "learning",
+    "SGD": "learning",
+    "StepDecay": "learning",
     "quantize": "quantization",
     "read_network": "netfile",
 }

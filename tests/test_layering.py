@@ -20,6 +20,7 @@ LAYERS = {
     "plot": 5,
     "hardware": 5,
     "conversion": 5,
+    "learning": 5,
     "report": 5.5,
     **dict.fromkeys(["cli", "demo"], 6),
 }

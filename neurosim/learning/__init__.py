@@ -1,0 +1,17 @@
+"""Learning with exact gradients of spike times: weights, delays, cell parameters."""
+
+from .batch import Batch as Batch
+from .fit import fit as fit
+from .gradient import ExactGradient as ExactGradient
+from .history import History as History
+from .losses import FirstSpikeCrossEntropy as FirstSpikeCrossEntropy
+from .losses import FirstSpikeMSE as FirstSpikeMSE
+from .losses import Loss as Loss
+from .losses import RateTarget as RateTarget
+from .losses import Scored as Scored
+from .optimizers import SGD as SGD
+from .optimizers import Adam as Adam
+from .optimizers import CosineDecay as CosineDecay
+from .optimizers import StepDecay as StepDecay
+from .parameters import Learnable as Learnable
+from .silent import BumpSilent as BumpSilent

@@ -3,7 +3,8 @@
 Let g_v and g_i be the derivatives of the loss by the state (v, i) of a neuron at a time. Between
 events (v, i) goes through a linear map, and g back through its transpose:
 
-    g_v(t) = e^{-rate_m dt} g_v(t + dt),   g_i(t) = e^{-rate dt} g_i(t + dt) + lift gain(dt) g_v(t + dt)
+    g_v(t) = e^{-rate_m dt} g_v(t + dt)
+    g_i(t) = e^{-rate dt} g_i(t + dt) + lift gain(dt) g_v(t + dt)
 
 An arrival of weight w at time s, in reverse:
 

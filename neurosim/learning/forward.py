@@ -11,7 +11,7 @@ from ..engine.exact.part import Part
 from ..engine.exact.tables import DONE, ENDLESS, NEVER, Control, Desk
 from ..engine.exact.windows import advance
 from ..errors import SimulationError
-from .tables import PORTS, Record
+from .tables import PORTS, GivenSpikes, Record
 
 MORE_RECORD = 100  # beside what `advance` returns
 _ROOM = 1 << 12  # spikes of a chunk, at first
@@ -36,7 +36,6 @@ def _empty(calendar, control):
 @kernel
 def _begin(wiring, calendar, neurons, control, moments, bits, per_ms, states, first_due, given, k):
     """Back to time 0, with the spikes of sample ``k`` to come."""
-    times, ids, starts = given
     _empty(calendar, control)
     moments[:] = 0.0
     wiring.routed[:, :] = 0
@@ -46,13 +45,15 @@ def _begin(wiring, calendar, neurons, control, moments, bits, per_ms, states, fi
         desk[Desk.N_OUT] = desk[Desk.N_JOBS] = desk[Desk.NEXT] = 0
         first, n = np.int64(desk[Desk.FIRST]), np.int64(desk[Desk.N])
         if desk[Desk.ATTEND] == -1:
-            begin, end = starts[p, k], starts[p, k + 1]
-            desk[Desk.OUT_TIMES] = address_of(times) + 8 * begin
-            desk[Desk.OUT_IDS] = address_of(ids) + 4 * begin
+            begin, end = given.starts[p, k], given.starts[p, k + 1]
+            desk[Desk.OUT_TIMES] = address_of(given.times) + 8 * begin
+            desk[Desk.OUT_IDS] = address_of(given.ids) + 4 * begin
             desk[Desk.GIVEN] = desk[Desk.ROOM] = end - begin
             continue
         state = view(states[p, STATE], states[p, SIZE], FLOAT64)
-        state[:] = view(states[p, INITIAL], states[p, SIZE], FLOAT64)
+        initial = view(states[p, INITIAL], states[p, SIZE], FLOAT64)
+        for i in range(state.size):
+            state[i] = initial[i]
         for i in range(first, first + n):
             neurons.last[i] = 0.0
             neurons.due[i] = neurons.look[i] = first_due[i]
@@ -122,33 +123,20 @@ def run_samples(
     return np.int64(DONE)
 
 
-class Given:
-    """The spikes of all samples, for each population; sources only have any.
-
-    Parameters
-    ----------
-    populations : int
-    samples : list of dict of population index to (times, ids), sorted by time
-    """
-
-    def __init__(self, populations: int, samples: Sequence[dict[int, tuple]]) -> None:
-        times, ids = [np.zeros(0)], [np.zeros(0, np.int32)]
-        self.starts = np.zeros((populations, len(samples) + 1), np.int64)
-        total = 0
-        for p in range(populations):
-            self.starts[p, 0] = total
-            for k, sample in enumerate(samples):
-                if p in sample:
-                    times.append(np.asarray(sample[p][0], np.float64))
-                    ids.append(np.asarray(sample[p][1], np.int32))
-                    total += times[-1].size
-                self.starts[p, k + 1] = total
-        self.times, self.ids = np.concatenate(times), np.concatenate(ids)
-
-    @property
-    def arrays(self) -> tuple[np.ndarray, ...]:
-        """times, ids, and where those of each population and sample begin."""
-        return self.times, self.ids, self.starts
+def given_spikes(populations: int, samples: Sequence[dict[int, tuple]]) -> GivenSpikes:
+    """The spikes of all samples: of each a dict of population index to (times, ids)."""
+    times, ids = [np.zeros(0)], [np.zeros(0, np.int32)]
+    starts = np.zeros((populations, len(samples) + 1), np.int64)
+    total = 0
+    for p in range(populations):
+        starts[p, 0] = total
+        for k, sample in enumerate(samples):
+            if p in sample:
+                times.append(np.asarray(sample[p][0], np.float64))
+                ids.append(np.asarray(sample[p][1], np.int32))
+                total += times[-1].size
+            starts[p, k + 1] = total
+    return GivenSpikes(np.concatenate(times), np.concatenate(ids), starts)
 
 
 class Runner:
@@ -184,7 +172,7 @@ class Runner:
             if not p.is_source:
                 self.first_due[p.first : p.first + p.population.n] = 0.0
 
-    def run(self, given: Given, order: np.ndarray) -> Record:
+    def run(self, given: GivenSpikes, order: np.ndarray) -> Record:
         """Run some samples, and return their spikes.
 
         Raises
@@ -203,7 +191,7 @@ class Runner:
             status = run_samples(
                 built.wirings[0], part.calendar, built.neurons, part.scratch, part.control,
                 part.moments, progress, offers, built.bits, part.per_ms, self.until, self.states,
-                self.first_due, given.arrays, order, record, place,
+                self.first_due, given, order, record, place,
             )  # fmt: skip
             if status == DONE:
                 return _cut(record)
@@ -219,7 +207,7 @@ class Runner:
                 part.make_room(status)
                 self._give(given, int(order[place[0]]))
 
-    def _give(self, given: Given, k: int) -> None:
+    def _give(self, given: GivenSpikes, k: int) -> None:
         """Point the sources at the spikes of sample ``k`` again."""
         for p, population in enumerate(self.built.populations):
             if population.is_source:
@@ -237,5 +225,3 @@ def _grown(record: Record) -> Record:
 def _cut(record: Record) -> Record:
     n = int(record.starts[-1])
     return Record(record.times[:n], record.ids[:n], record.currents[:n], record.starts)
-
-

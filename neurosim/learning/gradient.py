@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,10 +11,10 @@ from ..engine.exact.build import ExactBuilt, build
 from ..engine.exact.wiring import order_of
 from ..network import Network
 from .adjoint import backward
-from .forward import Given, Runner
+from .forward import Runner
 from .graph import cells_of, check, graph_of, loops_of
 from .incoming import most_arrivals
-from .tables import PORTS, Adjoint, Arrivals, Cells, Gradients, Graph, Record
+from .tables import PORTS, Adjoint, Arrivals, Cells, GivenSpikes, Gradients, Graph, Record
 
 LEAST_SLOPE = 1e-3  # of (v_th - v_reset) per ms
 
@@ -63,7 +64,7 @@ class ExactGradient:
     def _share(self, built: ExactBuilt) -> None:
         """Let the engine use the very arrays of weights and delays that are learnt."""
         ends = np.append(self.graph.starts[self.graph.rows[1:] - 1], self.graph.weights.size)
-        for (name, rows), end in zip(built.rows.items(), ends, strict=True):
+        for rows, end in zip(built.rows.values(), ends, strict=True):
             own = slice(int(end) - rows.targets.size, int(end))
             rows.weights, rows.delays = self.graph.weights[own], self.graph.delays[own]
         built.rewire()
@@ -77,6 +78,16 @@ class ExactGradient:
                 built.order = order
                 built.rewire()
                 runner.rewire()
+
+    def set_params(self, name: str, changed: dict[str, Any]) -> None:
+        """Give the cells of a population other parameters: each as many as it had."""
+        population = self.network.populations[name]
+        own = population.neurons
+        neurons = replace(own, n=own.shape, params={**own.params, **changed})
+        self.network.populations[name] = replace(population, neurons=neurons)
+        self.cells = cells_of(self.network)
+        for built in self._builts:
+            built.populations[self.names.index(name)].set_params(changed, further=True)
 
     def pieces(self, order: np.ndarray) -> list[np.ndarray]:
         """A batch in chunks."""
@@ -97,13 +108,16 @@ class ExactGradient:
             done.result()
         return found
 
-    def forward(self, given: Given, order: np.ndarray) -> list[Record]:
+    def forward(self, given: GivenSpikes, order: np.ndarray) -> list[Record]:
         """The spikes of some samples, chunk by chunk."""
         return self._map(lambda runner, piece: runner.run(given, piece),
                          [(piece,) for piece in self.pieces(order)])  # fmt: skip
 
     def backward(
-        self, records: Sequence[Record], drives: Sequence[np.ndarray], push: np.ndarray | None = None
+        self,
+        records: Sequence[Record],
+        drives: Sequence[np.ndarray],
+        push: np.ndarray | None = None,
     ) -> Gradients:
         """The gradient, from dL/dt of every spike, by chunk; the drives take what comes back.
 

@@ -81,7 +81,9 @@ def graph_of(network: Network) -> Graph:
 def cells_of(network: Network) -> Cells:
     """The equations of all neurons; those of sources mean nothing."""
     n = network.n_neurons
-    cells = Cells(*(np.zeros((n, PORTS) if name in ("rate", "i0") else n) for name in Cells._fields))
+    cells = Cells(
+        *(np.zeros((n, PORTS) if name in ("rate", "i0") else n) for name in Cells._fields)
+    )
     first = 0
     for p in network.populations.values():
         own = slice(first, first + p.n)

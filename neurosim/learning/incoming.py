@@ -10,7 +10,6 @@ from .._jit import kernel
 from .propagate import gains
 
 
-
 @kernel
 def most_arrivals(graph, record, members, n_samples):
     """The largest number of arrivals, and of spikes, that populations have in a sample."""
@@ -145,7 +144,12 @@ def retrace(graph, cells, record, arrivals, n, until):
         if cells.rate[n, 1] > 0.0:
             _, left_j, gain_j, _, _ = gains(to - now, rate_m, cells.rate[n, 1])
         if now >= free:
-            v = rest + (v - rest) * leak + cells.drift[n] * (to - now) + lift * (i * gain + j * gain_j)
+            v = (
+                rest
+                + (v - rest) * leak
+                + cells.drift[n] * (to - now)
+                + lift * (i * gain + j * gain_j)
+            )
         i, j, now = i * left, j * left_j, to
         if is_end:
             arrivals.ends[latest, 0], arrivals.ends[latest, 1] = i, j
@@ -163,5 +167,3 @@ def retrace(graph, cells, record, arrivals, n, until):
             k += 1
         else:
             return v, i, j
-
-

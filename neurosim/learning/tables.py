@@ -70,6 +70,21 @@ class Record(NamedTuple):
     starts: np.ndarray
 
 
+class GivenSpikes(NamedTuple):
+    """The spikes of all sources in all samples.
+
+    Attributes
+    ----------
+    times : float64 (k,)                sorted within each sample of a source
+    ids : int32 (k,)
+    starts : int64 (populations, samples + 1)
+    """
+
+    times: np.ndarray
+    ids: np.ndarray
+    starts: np.ndarray
+
+
 class Gradients(NamedTuple):
     """Derivatives of the loss, summed over samples.
 

@@ -1,0 +1,176 @@
+"""What is wanted of the output? Losses of first spike times, and of spike counts."""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .. import checks
+from ..errors import ParameterError
+from ..network import Network
+from .batch import Batch
+
+
+class Scored(NamedTuple):
+    """Losses and predictions of the samples of a batch; -1 predicts nothing."""
+
+    losses: np.ndarray
+    predicted: np.ndarray
+
+
+def _check_labels(owner: str, labels: np.ndarray, n: int) -> np.ndarray:
+    labels = np.asarray(labels)
+    if labels.dtype.kind not in "iub" or labels.ndim != 1:
+        raise ParameterError(f"{owner}: labels must be whole numbers, one for each sample")
+    if labels.size and not (labels.min() >= 0 and labels.max() < n):
+        raise ParameterError(
+            f"{owner}: labels must lie in 0..{n - 1}, one class for each output neuron, got "
+            f"{labels.min()} to {labels.max()}"
+        )
+    return labels.astype(np.int64)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Loss:
+    """What all losses share: the population whose spikes are read, one neuron for each class.
+
+    A loss of one's own derives from it and defines ``score(batch, labels, gradient)``: it returns
+    a `Scored` and, where ``gradient`` is asked for, tells the batch the derivatives of the mean
+    loss (`Batch.pull_first_spikes`).
+    """
+
+    population: str = ""
+
+    def output(self, network: Network) -> str:
+        """The name of the population: by default the last one."""
+        name = self.population or list(network.populations)[-1]
+        if name not in network.populations or network.populations[name].is_source:
+            raise ParameterError(
+                f"{type(self).__name__}.population must name neurons of the network, got {name!r}"
+            )
+        return name
+
+    def score(self, batch: Batch, labels: np.ndarray, gradient: bool) -> Scored:
+        """Losses and predictions, and, where asked for, derivatives into the batch."""
+        raise NotImplementedError
+
+
+def _first(batch: Batch, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(times, or the duration where silent; who fired; the earliest neuron, or -1)."""
+    times = batch.first_spikes(name)
+    fired = np.isfinite(times)
+    predicted = np.where(fired.any(axis=1), times.argmin(axis=1), -1)
+    return np.where(fired, times, batch.duration), fired, predicted
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstSpikeCrossEntropy(Loss):
+    r"""The right neuron shall fire first: cross-entropy of first spike times.
+
+    L = -log softmax(-t / tau)_c + early (e^{t_c / tau_early} - 1), t the first spike times, c the
+    class. A neuron that is silent counts as one that fires at the end of the sample; it has no
+    exact gradient (see `BumpSilent`). Göltz et al. (2021, doi 10.1038/s42256-021-00388-x).
+
+    Parameters
+    ----------
+    tau : float             [ms]
+    early : float           weight of the wish for early spikes
+    tau_early : float       [ms]
+    population : str        default: the network's last one
+    """
+
+    tau: float = 1.0
+    early: float = 0.0
+    tau_early: float = 10.0
+
+    def __post_init__(self) -> None:
+        owner = type(self).__name__
+        checks.number(owner, "tau", self.tau, above=0, unit="ms")
+        checks.number(owner, "tau_early", self.tau_early, above=0, unit="ms")
+        checks.number(owner, "early", self.early, low=0)
+
+    def score(self, batch: Batch, labels: np.ndarray, gradient: bool) -> Scored:
+        name = self.output(batch.network)
+        times, fired, predicted = _first(batch, name)
+        labels = _check_labels(type(self).__name__, labels, times.shape[1])
+        rows = np.arange(len(batch))
+        logits = -times / self.tau
+        logits -= logits.max(axis=1, keepdims=True)
+        share = np.exp(logits)
+        share /= share.sum(axis=1, keepdims=True)
+        right = times[rows, labels]
+        losses = -np.log(np.maximum(share[rows, labels], 1e-300))
+        losses += self.early * np.expm1(right / self.tau_early)
+        if gradient:
+            by_time = -share
+            by_time[rows, labels] += 1.0
+            by_time /= self.tau
+            by_time[rows, labels] += self.early / self.tau_early * np.exp(right / self.tau_early)
+            batch.pull_first_spikes(np.where(fired, by_time, 0.0) / len(batch))
+        return Scored(losses, predicted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FirstSpikeMSE(Loss):
+    """The right neuron shall fire ``margin`` before each other: squares of the differences.
+
+    L = 1/2 sum_{o != c} (t_o - t_c - margin)^2. DelGrad, Göltz et al. (2025,
+    doi 10.1038/s41467-025-63120-y).
+
+    Parameters
+    ----------
+    margin : float          [ms]
+    population : str        default: the network's last one
+    """
+
+    margin: float = 2.0
+
+    def __post_init__(self) -> None:
+        checks.number(type(self).__name__, "margin", self.margin, above=0, unit="ms")
+
+    def score(self, batch: Batch, labels: np.ndarray, gradient: bool) -> Scored:
+        name = self.output(batch.network)
+        times, fired, predicted = _first(batch, name)
+        labels = _check_labels(type(self).__name__, labels, times.shape[1])
+        rows = np.arange(len(batch))
+        excess = times - times[rows, labels][:, None] - self.margin
+        excess[rows, labels] = 0.0
+        if gradient:
+            by_time = excess.copy()
+            by_time[rows, labels] = -excess.sum(axis=1)
+            batch.pull_first_spikes(np.where(fired, by_time, 0.0) / len(batch))
+        return Scored(0.5 * (excess**2).sum(axis=1), predicted)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateTarget:
+    """How often neurons shall fire: too many spikes push the potential down, too few up.
+
+    Counts have no exact gradient; the practice (Nowotny, Turner and Knight 2025,
+    doi 10.1088/2634-4386/ada852) adds strength (mean count - bound) to dL/dv at each spike.
+
+    Parameters
+    ----------
+    population : str
+    low, high : float       wanted spikes per sample and neuron
+    strength : float
+    """
+
+    population: str
+    low: float = 0.0
+    high: float = math.inf
+    strength: float = 1e-3
+
+    def __post_init__(self) -> None:
+        checks.number("RateTarget", "strength", self.strength, low=0)
+        if not 0 <= self.low <= self.high:
+            raise ParameterError(
+                f"RateTarget: low must be >= 0 and <= high, got {self.low:g} and {self.high:g}"
+            )
+
+    def push(self, batch: Batch) -> None:
+        """Add to the batch's push."""
+        mean = batch.counts(self.population).mean(axis=0)
+        excess = np.maximum(mean - self.high, 0.0) - np.maximum(self.low - mean, 0.0)
+        batch.push[batch.neurons(self.population)] += self.strength * excess / len(batch)

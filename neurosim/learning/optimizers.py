@@ -1,0 +1,80 @@
+"""How does a gradient become a step? SGD and Adam, and rates that change with the epochs."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .. import checks
+
+Schedule = Callable[[int], float]  # epoch (from 0) to a factor of the rate
+
+
+@dataclass(frozen=True, kw_only=True)
+class SGD:
+    """Gradient descent: m = momentum m + g, step = rate m."""
+
+    momentum: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.number("SGD", "momentum", self.momentum, low=0, high=0.99999)
+
+    def begin(self, n: int) -> dict[str, np.ndarray]:
+        """The state for ``n`` numbers."""
+        return {"mean": np.zeros(n)}
+
+    def step(self, state: dict[str, np.ndarray], gradient: np.ndarray) -> np.ndarray:
+        """What to subtract, for a rate of 1."""
+        state["mean"][:] = self.momentum * state["mean"] + gradient
+        return state["mean"].copy()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Adam:
+    """Adam: steps of about the rate, whatever the gradient's scale (Kingma and Ba 2015)."""
+
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        for name in ("beta_1", "beta_2"):
+            checks.number("Adam", name, getattr(self, name), low=0, high=0.99999)
+        checks.number("Adam", "epsilon", self.epsilon, above=0)
+
+    def begin(self, n: int) -> dict[str, np.ndarray]:
+        """The state for ``n`` numbers."""
+        return {"mean": np.zeros(n), "square": np.zeros(n), "steps": np.zeros(1)}
+
+    def step(self, state: dict[str, np.ndarray], gradient: np.ndarray) -> np.ndarray:
+        """What to subtract, for a rate of 1."""
+        state["steps"] += 1
+        k = state["steps"][0]
+        state["mean"][:] = self.beta_1 * state["mean"] + (1 - self.beta_1) * gradient
+        state["square"][:] = self.beta_2 * state["square"] + (1 - self.beta_2) * gradient**2
+        mean = state["mean"] / (1 - self.beta_1**k)
+        return mean / (np.sqrt(state["square"] / (1 - self.beta_2**k)) + self.epsilon)
+
+
+@dataclass(frozen=True)
+class StepDecay:
+    """The rate times ``factor`` after every ``every`` epochs."""
+
+    factor: float = 0.95
+    every: int = 20
+
+    def __call__(self, epoch: int) -> float:
+        return self.factor ** (epoch // self.every)
+
+
+@dataclass(frozen=True)
+class CosineDecay:
+    """From 1 to ``last`` along half a cosine, over ``epochs``."""
+
+    epochs: int
+    last: float = 0.0
+
+    def __call__(self, epoch: int) -> float:
+        done = min(epoch / max(1, self.epochs - 1), 1.0)
+        return self.last + (1.0 - self.last) * 0.5 * (1.0 + math.cos(math.pi * done))

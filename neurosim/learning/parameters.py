@@ -1,0 +1,278 @@
+"""What is learnt? Weights, delays and cell parameters: shared, bounded, and put back."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from .. import checks
+from ..connectivity.rules import AllToAll, FromArrays
+from ..errors import ParameterError
+from ..models.base import Neurons
+from ..network import Network
+from .gradient import ExactGradient
+from .tables import Gradients
+
+OF_SYNAPSES = ("weight", "delay")
+OF_CELLS = ("v_th", "tau_m", "tau_syn", "tau_syn_exc", "tau_syn_inh", "i_ext")
+SHARES = ("synapse", "axon", "dendrite", "projection")
+FORMS = ("clip", "sigmoid", "softplus")
+_LOW = {"delay": 0.0, "tau_m": 0.1, "tau_syn": 0.1, "tau_syn_exc": 0.1, "tau_syn_inh": 0.1}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Learnable:
+    """One kind of parameter that learns.
+
+    Parameters
+    ----------
+    what : {"weight", "delay", "v_th", "tau_m", "tau_syn", "tau_syn_exc", "tau_syn_inh", "i_ext"}
+    rate : float            of the optimizer; with Adam about the change per batch, in the unit
+                            of the parameter (with a form other than "clip": of what is formed)
+    of : list of str        projections, or populations; default: all that have it
+    low, high : float       bounds; delays are never below 0, time constants never below 0.1 ms
+    share : {"synapse", "axon", "dendrite", "projection"}
+        Of weights and delays: each its own, or one for all synapses of a source neuron (an axonal
+        delay), of a target neuron (a dendritic one), or of the projection.
+    form : {"clip", "sigmoid", "softplus"}
+        How bounds are kept: by clipping after each step, or by learning p in
+        low + (high - low) / (1 + e^-p), or in low + log(1 + e^p).
+    schedule : function     of the epoch, from 0, to a factor of the rate
+
+    Examples
+    --------
+    >>> Learnable(what="delay", rate=0.05, high=10.0, share="axon").low
+    0.0
+    """
+
+    what: str
+    rate: float
+    of: Any = None
+    low: float | None = None
+    high: float = math.inf
+    share: str = "synapse"
+    form: str = "clip"
+    schedule: Any = None
+
+    def __post_init__(self) -> None:
+        owner = "Learnable"
+        checks.choice(owner, "what", self.what, OF_SYNAPSES + OF_CELLS)
+        checks.number(owner, "rate", self.rate, low=0)
+        checks.choice(owner, "share", self.share, SHARES)
+        checks.choice(owner, "form", self.form, FORMS)
+        least = _LOW.get(self.what, -math.inf)
+        low = least if self.low is None else max(float(self.low), least)
+        object.__setattr__(self, "low", low)
+        if not self.low < self.high:
+            raise ParameterError(
+                f"Learnable({self.what!r}): low must be < high, got {self.low:g} and {self.high:g}"
+            )
+        if self.form != "clip" and not math.isfinite(self.low):
+            raise ParameterError(
+                f"Learnable({self.what!r}): low must be finite for form={self.form!r}"
+            )
+        if self.form == "sigmoid" and not math.isfinite(self.high):
+            raise ParameterError(
+                f"Learnable({self.what!r}): high must be finite for form='sigmoid'"
+            )
+
+
+def learnables(learn: Any) -> list[Learnable]:
+    """From a mapping of names to rates, or a list.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if isinstance(learn, Mapping):
+        return [
+            value if isinstance(value, Learnable) else Learnable(what=name, rate=value)
+            for name, value in learn.items()
+        ]
+    found = list(learn) if isinstance(learn, (list, tuple)) else [learn]
+    if not found or not all(isinstance(one, Learnable) for one in found):
+        raise ParameterError(
+            "fit: learn must be a mapping such as {'weight': 5e-3, 'delay': 0.05}, or a list of "
+            f"Learnable, got {learn!r}"
+        )
+    return found
+
+
+class Parameter:
+    """One array of numbers that learn, and where they act.
+
+    Attributes
+    ----------
+    raw : float64 (k,)      what the optimizer sees
+    """
+
+    def __init__(self, spec: Learnable, name: str, values: np.ndarray, group: np.ndarray) -> None:
+        self.spec, self.name, self.group = spec, name, group
+        n = int(group.max(initial=-1)) + 1
+        shared = np.bincount(group, values, n) / np.maximum(np.bincount(group, minlength=n), 1)
+        self.raw = self._formed_back(np.clip(shared, spec.low, spec.high))
+
+    def _formed_back(self, x: np.ndarray) -> np.ndarray:
+        spec, eps = self.spec, 1e-6
+        if spec.form == "sigmoid":
+            share = np.clip((x - spec.low) / (spec.high - spec.low), eps, 1 - eps)
+            return np.log(share / (1 - share))
+        if spec.form == "softplus":
+            return np.log(np.expm1(np.maximum(x - spec.low, eps)))
+        return x
+
+    def shared(self) -> np.ndarray:
+        """The numbers themselves."""
+        spec = self.spec
+        if spec.form == "sigmoid":
+            return spec.low + (spec.high - spec.low) / (1 + np.exp(-self.raw))
+        if spec.form == "softplus":
+            return spec.low + np.logaddexp(0.0, self.raw)
+        return self.raw
+
+    def values(self) -> np.ndarray:
+        """One for each place."""
+        return self.shared()[self.group]
+
+    def pulled(self, gradient: np.ndarray) -> np.ndarray:
+        """The derivative by ``raw``, from that by the values."""
+        total = np.bincount(self.group, gradient, self.raw.size)
+        spec = self.spec
+        if spec.form == "sigmoid":
+            share = 1 / (1 + np.exp(-self.raw))
+            return total * (spec.high - spec.low) * share * (1 - share)
+        if spec.form == "softplus":
+            return total / (1 + np.exp(-self.raw))
+        return total
+
+    def move(self, step: np.ndarray) -> None:
+        """Go against the gradient, inside the bounds."""
+        self.raw -= step
+        if self.spec.form == "clip":
+            np.clip(self.raw, self.spec.low, self.spec.high, out=self.raw)
+
+
+class OfSynapses(Parameter):
+    """Weights or delays of one projection; signs of ports "exc" and "inh" are kept."""
+
+    def __init__(self, spec: Learnable, machine: ExactGradient, name: str) -> None:
+        graph, network = machine.graph, machine.network
+        k = list(network.projections).index(name)
+        p = network.projections[name]
+        rows = slice(graph.rows[k], graph.rows[k] + p.pre.n + 1)
+        self.place = slice(graph.starts[rows][0], graph.starts[rows][-1])
+        n = self.place.stop - self.place.start
+        pre = np.repeat(np.arange(p.pre.n), np.diff(graph.starts[rows]))
+        post = graph.targets[self.place] - graph.firsts[graph.post[k]]
+        kinds = {"synapse": np.arange(n), "axon": pre, "dendrite": post, "projection": np.zeros(n)}
+        group = np.unique(kinds[spec.share], return_inverse=True)[1].reshape(-1)
+        if spec.what == "weight" and p.post.ports == ("exc", "inh") and n:
+            is_exc = graph.ports[self.place.start] == 0
+            spec = replace(spec, low=max(spec.low, 0.0)) if is_exc else replace(spec, high=0.0)
+        self.array = graph.weights if spec.what == "weight" else graph.delays
+        super().__init__(spec, name, self.array[self.place], group)
+
+    def gradient(self, totals: Gradients) -> np.ndarray:
+        """By ``raw``."""
+        found = totals.weights if self.spec.what == "weight" else totals.delays
+        return self.pulled(found[self.place])
+
+    def put(self) -> None:
+        """Let them act."""
+        self.array[self.place] = self.values()
+
+
+class OfCells(Parameter):
+    """A parameter of one population: one number, or one for each neuron, as in the description."""
+
+    def __init__(self, spec: Learnable, machine: ExactGradient, name: str) -> None:
+        self.machine = machine
+        k = list(machine.network.populations).index(name)
+        self.place = slice(int(machine.graph.firsts[k]), int(machine.graph.firsts[k + 1]))
+        neurons = machine.network.populations[name].neurons
+        given = neurons.params[spec.what]
+        self.one_each = bool(np.ndim(given))
+        n = neurons.n
+        group = np.arange(n) if self.one_each else np.zeros(n, np.int64)
+        super().__init__(spec, name, np.broadcast_to(given, n).astype(float), group)
+
+    def gradient(self, totals: Gradients) -> np.ndarray:
+        """By ``raw``: the chain from rates and lifts to time constants."""
+        params = self.machine.network.populations[self.name].neurons.params
+        cells, what, own = self.machine.cells, self.spec.what, self.place
+        if what == "v_th":
+            found = totals.v_th[own]
+        elif what == "i_ext":
+            leaky = "tau_m" in params
+            found = (
+                totals.v_inf[own] * params["r_m"] if leaky else totals.drift[own] / params["c_m"]
+            )
+        elif what == "tau_m":
+            found = -(cells.rate_m[own] ** 2) * (
+                totals.rate_m[own] + params["r_m"] * totals.lift[own]
+            )
+        else:
+            port = int(what == "tau_syn_inh")
+            found = -(cells.rate[own, port] ** 2) * totals.rate[own, port]
+        return self.pulled(found)
+
+    def put(self) -> None:
+        """Let them act."""
+        values = self.values() if self.one_each else float(self.shared()[0])
+        self.machine.set_params(self.name, {self.spec.what: values})
+
+
+def parameters_of(machine: ExactGradient, learn: list[Learnable]) -> list[Parameter]:
+    """The parameters that a network has of each kind.
+
+    Raises
+    ------
+    ParameterError
+        Nothing has what is to be learnt.
+    """
+    found: list[Parameter] = []
+    network = machine.network
+    for spec in learn:
+        if spec.what in OF_SYNAPSES:
+            has, kind = list(network.projections), OfSynapses
+        else:
+            has = [
+                name for name, p in network.populations.items()
+                if isinstance(p.neurons, Neurons) and spec.what in p.neurons.params
+            ]  # fmt: skip
+            kind = OfCells
+        wanted = has if spec.of is None else [spec.of] if isinstance(spec.of, str) else spec.of
+        for name in wanted:
+            if name not in has:
+                raise ParameterError(
+                    f"Learnable({spec.what!r}).of must name some of {has}, got {name!r}"
+                )
+        if not wanted:
+            raise ParameterError(f"Learnable({spec.what!r}): the network has nothing of the kind")
+        found += [kind(spec, machine, name) for name in wanted]
+    return found
+
+
+def learnt_network(network: Network, machine: ExactGradient) -> Network:
+    """The description with the weights, delays and cell parameters of the present."""
+    graph = machine.graph
+    made = Network(time=network.time, seed=network.seed)
+    for name, p in machine.network.populations.items():
+        made.add(p.neurons, name)
+    ends = np.append(graph.starts[graph.rows[1:] - 1], graph.weights.size)
+    begin = 0
+    for k, (name, p) in enumerate(network.projections.items()):
+        own = slice(begin, int(ends[k]))
+        begin = own.stop
+        rows = graph.starts[graph.rows[k] : graph.rows[k] + p.pre.n + 1]
+        pre = np.repeat(np.arange(p.pre.n), np.diff(rows))
+        post = graph.targets[own] - graph.firsts[graph.post[k]]
+        rule = p.rule if isinstance(p.rule, AllToAll) else FromArrays(pre, post)
+        port = int(graph.ports[own.start]) if own.stop > own.start else p.port
+        made.connect(
+            p.pre.name, p.post.name, rule, weight=graph.weights[own].copy(),
+            delay=graph.delays[own].copy(), port=port, name=name,
+        )  # fmt: skip
+    return made

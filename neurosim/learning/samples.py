@@ -1,0 +1,107 @@
+"""What is learnt from? Anything with a length and items (spikes, label)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ParameterError
+from ..models.sources import spike_arrays
+from ..network import Network
+from .forward import given_spikes
+from .tables import GivenSpikes
+
+OWNER = "fit"
+
+
+class Samples:
+    """A data set as spikes of a network's sources, fetched when they are needed.
+
+    Parameters
+    ----------
+    network : Network
+    data : sequence of (spikes, label)
+        Spikes are (times, ids), or an object with these attributes, where the network has one
+        SpikeSource; or a mapping of source names to them. Times in ms from the beginning of the
+        sample.
+    duration : float
+    keep : bool             ask for each item once
+
+    Raises
+    ------
+    ParameterError
+        An item is none of these, spikes come after ``duration``, or there are no items.
+    """
+
+    def __init__(self, network: Network, data: Any, duration: float, keep: bool = True) -> None:
+        for member in ("__len__", "__getitem__"):
+            if not hasattr(data, member):
+                raise ParameterError(
+                    f"{OWNER}: data must have __len__ and __getitem__, got {type(data).__name__}"
+                )
+        if len(data) == 0:
+            raise ParameterError(f"{OWNER}: data must have at least one sample, got none")
+        self.data, self.duration, self.keep = data, duration, keep
+        self.sources = {
+            name: (k, p.n) for k, (name, p) in enumerate(network.populations.items()) if p.is_source
+        }
+        self.n_populations = len(network.populations)
+        self._kept: tuple[GivenSpikes, np.ndarray] | None = None
+
+    def __len__(self) -> int:
+        return len(self.data)
+
+    def batch(self, order: np.ndarray) -> tuple[GivenSpikes, np.ndarray, np.ndarray]:
+        """(spikes, the samples' numbers in them, labels) of some samples."""
+        if self.keep:
+            if self._kept is None:
+                self._kept = self._fetch(np.arange(len(self.data)))
+            given, labels = self._kept
+            return given, order, labels[order]
+        given, labels = self._fetch(order)
+        return given, np.arange(order.size), labels
+
+    def _fetch(self, order: np.ndarray) -> tuple[GivenSpikes, np.ndarray]:
+        items = [self.data[int(k)] for k in order]
+        samples, labels = [], []
+        for k, item in zip(order, items, strict=True):
+            if not isinstance(item, (tuple, list)) or len(item) != 2:
+                raise ParameterError(f"{OWNER}: data[{k}] must be a pair (spikes, label)")
+            samples.append(self._spikes(int(k), item[0]))
+            labels.append(item[1])
+        return given_spikes(self.n_populations, samples), np.asarray(labels)
+
+    def _spikes(self, k: int, spikes: Any) -> dict[int, tuple]:
+        if not isinstance(spikes, Mapping):
+            if len(self.sources) != 1:
+                raise ParameterError(
+                    f"{OWNER}: data[{k}][0] must be a mapping of source names to spikes, as the "
+                    f"network has the sources {list(self.sources)}"
+                )
+            spikes = {next(iter(self.sources)): spikes}
+        found = {}
+        for name, value in spikes.items():
+            if name not in self.sources:
+                raise ParameterError(
+                    f"{OWNER}: data[{k}][0] must name sources of the network, "
+                    f"{list(self.sources)}, got {name!r}"
+                )
+            p, n = self.sources[name]
+            found[p] = spike_arrays(f"{OWNER}: data[{k}][0]", *_pair(k, value), n)
+            if found[p][0].size and found[p][0][-1] >= self.duration:
+                raise ParameterError(
+                    f"{OWNER}: data[{k}][0] must have spikes before duration = "
+                    f"{self.duration:g} ms, got one at {found[p][0][-1]:g}; lengthen the duration"
+                )
+        return found
+
+
+def _pair(k: int, value: Any) -> Sequence[Any]:
+    if hasattr(value, "times") and hasattr(value, "ids"):
+        return value.times, value.ids
+    if isinstance(value, (tuple, list)) and len(value) == 2:
+        return value
+    raise ParameterError(
+        f"{OWNER}: data[{k}][0] must be (times, ids), or have these attributes, got "
+        f"{type(value).__name__}"
+    )
