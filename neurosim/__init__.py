@@ -60,6 +60,7 @@ from .engine import write_traces as write_traces  # noqa: E402
 from .estimate import MemoryEstimate as MemoryEstimate  # noqa: E402
 from .estimate import estimate_memory as estimate_memory  # noqa: E402
 from .models import IF as IF  # noqa: E402
+from .models import LI as LI  # noqa: E402
 from .models import LIF as LIF  # noqa: E402
 from .models import QIF as QIF  # noqa: E402
 from .models import AdaptiveLIF as AdaptiveLIF  # noqa: E402
@@ -90,6 +91,9 @@ _LAZY_NAMES = {
     "Adam": "learning",
     "BumpSilent": "learning",
     "CosineDecay": "learning",
+    "CountCrossEntropy": "learning",
+    "IntegralCrossEntropy": "learning",
+    "PeakCrossEntropy": "learning",
     "ExactGradient": "learning",
     "FirstSpikeCrossEntropy": "learning",
     "FirstSpikeMSE": "learning",

@@ -4,9 +4,12 @@ from .batch import Batch as Batch
 from .fit import fit as fit
 from .gradient import ExactGradient as ExactGradient
 from .history import History as History
+from .losses import CountCrossEntropy as CountCrossEntropy
 from .losses import FirstSpikeCrossEntropy as FirstSpikeCrossEntropy
 from .losses import FirstSpikeMSE as FirstSpikeMSE
+from .losses import IntegralCrossEntropy as IntegralCrossEntropy
 from .losses import Loss as Loss
+from .losses import PeakCrossEntropy as PeakCrossEntropy
 from .losses import RateTarget as RateTarget
 from .losses import Scored as Scored
 from .optimizers import SGD as SGD

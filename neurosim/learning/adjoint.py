@@ -81,7 +81,7 @@ def _fire(cells, record, arrivals, adjoint, drive, totals, n, own, least_slope, 
     after = _slope(cells, n, cells.v_reset[n], arrivals.ends[own, 0], arrivals.ends[own, 1])
     g_v = (after * adjoint.held[n] - drive[k]) / max(before, least_slope[n])
     totals.v_th[n] -= g_v
-    adjoint.v[n], adjoint.resting[n] = g_v + push, 0
+    adjoint.v[n], adjoint.resting[n] = g_v + push[k], 0
 
 
 @kernel
@@ -135,7 +135,7 @@ def backward(
     window : float                  smallest delay between them [ms]; inf: there is none
     until : float                   length of a sample [ms]
     least_slope : float64 (n,)      v' at a spike is not taken for less
-    push : float64 (n,)             added to g_v at each spike, see `RateTarget`
+    push : float64 (spikes,)        added to g_v at each spike, see `RateTarget`
     """
     n_windows = np.int64(1) if window >= until else np.int64(until / window) + 1
     for sample in range(n_samples):
@@ -150,7 +150,7 @@ def backward(
                 for n in range(graph.firsts[p], graph.firsts[p + 1]):
                     _back(
                         graph, cells, record, arrivals, adjoint, drive, totals, n, down_to,
-                        least_slope, push[n],
+                        least_slope, push,
                     )  # fmt: skip
         for p in members:
             for n in range(graph.firsts[p], graph.firsts[p + 1]):

@@ -1,12 +1,13 @@
 """What did the network do with a batch? Its spikes, and what the loss wants of them."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from .._jit import kernel
-from ..network import Network
-from .tables import Record
+from .gradient import ExactGradient
+from .tables import Pull, Record
 
 
 @kernel
@@ -28,27 +29,37 @@ def _counts(record, population, populations, counts):
             counts[sample, record.ids[k]] += 1
 
 
+@kernel
+def _push(record, population, populations, strength, push):
+    for sample in range(strength.shape[0]):
+        cell = sample * populations + population
+        for k in range(record.starts[cell], record.starts[cell + 1]):
+            push[k] += strength[sample, record.ids[k]]
+
+
 class Batch:
-    """Some samples, computed; losses read the spikes and write derivatives.
+    """Some samples, computed; losses read spikes and potentials, and write derivatives.
 
     Parameters
     ----------
-    network : Network
-    duration : float
+    machine : ExactGradient
     records : list of Record        one for each chunk of the batch
 
     Attributes
     ----------
     drives : list of float64 arrays     dL/dt of every spike of each chunk
-    push : float64 (neurons,)           see `backward`
+    pushes : list of float64 arrays     what is added to dL/dv at every spike, see `RateTarget`
+    pulls : list of dict                see `Pull`
     """
 
-    def __init__(self, network: Network, duration: float, records: Sequence[Record]) -> None:
-        self.network, self.duration, self.records = network, duration, records
-        self.names = list(network.populations)
+    def __init__(self, machine: ExactGradient, records: Sequence[Record]) -> None:
+        self.machine, self.records = machine, records
+        self.network, self.duration = machine.network, machine.duration
+        self.names = list(self.network.populations)
         self.sizes = [(r.starts.size - 1) // len(self.names) for r in records]
         self.drives = [np.zeros(r.times.size) for r in records]
-        self.push = np.zeros(network.n_neurons)
+        self.pushes = [np.zeros(r.times.size) for r in records]
+        self.pulls: list[dict[str, Pull]] = [{} for _ in records]
 
     def __len__(self) -> int:
         return sum(self.sizes)
@@ -80,6 +91,30 @@ class Batch:
             found.append(np.zeros((size, n), np.int64))
             _counts(record, p, len(self.names), found[-1])
         return np.concatenate(found)
+
+    def push(self, name: str, strength: np.ndarray) -> None:
+        """Add (samples, n) numbers to dL/dv at every spike of a population."""
+        begin, p = 0, self.names.index(name)
+        for record, push, size in zip(self.records, self.pushes, self.sizes, strict=True):
+            _push(record, p, len(self.names), np.ascontiguousarray(strength[begin : begin + size]),
+                  push)  # fmt: skip
+            begin += size
+
+    def read(self, name: str, kind: int, decay: float = math.inf) -> np.ndarray:
+        """(samples, n) peaks of leaky integrators, or their integrals, int e^{-t/decay} v dt."""
+        self._read = name, kind, 1.0 / decay
+        found = self.machine.read(self.records, *self._read)
+        self._peaks = [peaks for _, peaks in found]
+        return np.concatenate([values for values, _ in found])
+
+    def pull_read(self, gradient: np.ndarray) -> None:
+        """Say dL by what was read last, (samples, n)."""
+        name, kind, per_decay = self._read
+        begin = 0
+        for pulls, peaks, size in zip(self.pulls, self._peaks, self.sizes, strict=True):
+            wanted = np.ascontiguousarray(gradient[begin : begin + size])
+            pulls[name] = Pull(kind, per_decay, peaks, wanted)
+            begin += size
 
     def neurons(self, name: str) -> slice:
         """The population's place among all neurons."""

@@ -15,7 +15,7 @@ from ..network import Network
 from .batch import Batch
 from .gradient import LEAST_SLOPE, ExactGradient
 from .history import History
-from .losses import Loss, RateTarget, Scored
+from .losses import Loss, RateTarget
 from .optimizers import SGD, Adam
 from .parameters import Learnable, learnables, learnt_network, parameters_of
 from .samples import Samples
@@ -166,25 +166,26 @@ class Training:
 
     # ------------------------------------------------------------------ one batch
 
-    def run(self, samples: Samples, order: np.ndarray, gradient: bool) -> tuple[Batch, Scored]:
-        """Some samples forward, and their loss."""
+    def run(self, samples: Samples, order: np.ndarray, gradient: bool) -> tuple:
+        """Some samples forward: (Batch, Scored, labels)."""
         given, numbers, labels = samples.batch(order)
         records = self.machine.forward(given, numbers)
-        batch = Batch(self.machine.network, self.duration, records)
-        return batch, self.loss.score(batch, labels, gradient)
+        batch = Batch(self.machine, records)
+        return batch, self.loss.score(batch, labels, gradient), labels
 
-    def step(self, order: np.ndarray, epoch: int) -> tuple[Scored, int]:
-        """Learn from one batch; returns its score and the number of its spikes."""
-        batch, scored = self.run(self.samples, order, True)
+    def step(self, order: np.ndarray, epoch: int) -> tuple[float, int, int]:
+        """Learn from one batch; returns its summed loss, right predictions, and spikes."""
+        batch, scored, labels = self.run(self.samples, order, True)
         for target in self.rate_targets:
             target.push(batch)
         n_spikes = sum(r.times.size for r in batch.records)
-        totals = self.machine.backward(batch.records, batch.drives, batch.push)
+        totals = self.machine.backward(batch.records, batch.drives, batch.pushes, batch.pulls)
         for p, state in zip(self.parameters, self.states, strict=True):
             self._move(p, state, p.gradient(totals), epoch)
         self.bumper.apply(batch)
         self.machine.changed()
-        return scored, n_spikes
+        right = int((scored.predicted == labels).sum())
+        return float(scored.losses.sum()), right, n_spikes
 
     def _move(self, p: Any, state: dict, gradient: np.ndarray, epoch: int) -> None:
         norm = float(np.linalg.norm(gradient))
@@ -202,17 +203,13 @@ class Training:
         order = np.random.Generator(np.random.Philox(key=[self.seed, epoch])).permutation(
             len(self.samples)
         )
-        total = right = spikes = 0.0
+        sums = np.zeros(3)
         for begin in range(0, order.size, self.batch_size):
             piece = order[begin : begin + self.batch_size]
-            scored, n_spikes = self.step(piece, epoch)
-            labels = self.samples.batch(piece)[2] if self.samples.keep else None
-            total += float(scored.losses.sum())
-            right += 0.0 if labels is None else float((scored.predicted == labels).sum())
-            spikes += n_spikes
+            sums += self.step(piece, epoch)
             report(begin + piece.size)
-        n = order.size
-        row = {"epoch": epoch + 1, "loss": total / n, "accuracy": right / n, "spikes": spikes / n}
+        means = dict(zip(("loss", "accuracy", "spikes"), (sums / order.size).tolist(), strict=True))
+        row = {"epoch": epoch + 1, **means}
         if self.held_out is not None:
             val_loss, val_accuracy = self.score(self.held_out)
             row |= {"val_loss": val_loss, "val_accuracy": val_accuracy}
@@ -223,9 +220,9 @@ class Training:
         total = right = 0.0
         for begin in range(0, len(samples), at_once):
             order = np.arange(begin, min(begin + at_once, len(samples)))
-            _, scored = self.run(samples, order, False)
+            _, scored, labels = self.run(samples, order, False)
             total += float(scored.losses.sum())
-            right += float((scored.predicted == samples.batch(order)[2]).sum())
+            right += float((scored.predicted == labels).sum())
         return total / len(samples), right / len(samples)
 
     def go(

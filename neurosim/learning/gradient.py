@@ -1,6 +1,6 @@
 """What is the gradient of a batch? Samples forward, the loss, and back, on several threads."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -12,9 +12,20 @@ from ..engine.exact.wiring import order_of
 from ..network import Network
 from .adjoint import backward
 from .forward import Runner
-from .graph import cells_of, check, graph_of, loops_of
+from .graph import cells_of, check, graph_of, is_readout, loops_of
 from .incoming import most_arrivals
-from .tables import PORTS, Adjoint, Arrivals, Cells, GivenSpikes, Gradients, Graph, Record
+from .readout import pull, read
+from .tables import (
+    PORTS,
+    Adjoint,
+    Arrivals,
+    Cells,
+    GivenSpikes,
+    Gradients,
+    Graph,
+    Pull,
+    Record,
+)
 
 LEAST_SLOPE = 1e-3  # of (v_th - v_reset) per ms
 
@@ -113,36 +124,82 @@ class ExactGradient:
         return self._map(lambda runner, piece: runner.run(given, piece),
                          [(piece,) for piece in self.pieces(order)])  # fmt: skip
 
-    def backward(
-        self,
-        records: Sequence[Record],
-        drives: Sequence[np.ndarray],
-        push: np.ndarray | None = None,
-    ) -> Gradients:
-        """The gradient, from dL/dt of every spike, by chunk; the drives take what comes back.
+    def read(
+        self, records: Sequence[Record], name: str, kind: int, per_decay: float
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """(values, peaks), chunk by chunk, of a population of leaky integrators."""
+        p = self.names.index(name)
+        members, n = np.array([p], np.int64), self.network.populations[name].n
 
-        Afterwards those of the input's spikes hold dL/dt of the inputs.
+        def work(_: Runner, record: Record) -> tuple[np.ndarray, np.ndarray]:
+            size = self._size(record)
+            values, peaks = np.zeros((size, n)), np.zeros((size, n))
+            read(
+                self.graph, self.cells, record, self._room(record, members), members, size,
+                self.duration, kind, per_decay, values, peaks,
+            )  # fmt: skip
+            return values, peaks
+
+        return self._map(work, [(record,) for record in records])
+
+    def backward(
+        self, records: Sequence[Record], drives: Sequence[np.ndarray],
+        pushes: Sequence[np.ndarray] | None = None,
+        pulls: Sequence[Mapping[str, Pull]] | None = None,
+    ) -> Gradients:  # fmt: skip
+        """The gradient, from what the loss wants of each chunk.
+
+        Parameters
+        ----------
+        drives : list of float64 (spikes,)
+            dL/dt of every spike; they take what comes back, so that those of the input's spikes
+            hold dL/dt of the inputs afterwards.
+        pushes : list of float64 (spikes,), optional
+            Added to dL/dv at every spike: a heuristic, see `RateTarget`.
+        pulls : list of dict of population to Pull, optional
         """
-        push = np.zeros(self.cells.v0.size) if push is None else push
-        jobs = list(zip(records, drives, [push] * len(records), strict=True))
-        parts = self._map(self._back, jobs)
+        pushes = [np.zeros_like(drive) for drive in drives] if pushes is None else pushes
+        pulls = [{}] * len(records) if pulls is None else pulls
+        parts = self._map(self._back, list(zip(records, drives, pushes, pulls, strict=True)))
         return Gradients(*(sum(columns[1:], columns[0]) for columns in zip(*parts, strict=True)))
 
-    def _back(self, _: Runner, record: Record, drive: np.ndarray, push: np.ndarray) -> Gradients:
+    def _size(self, record: Record) -> int:
+        return (record.starts.size - 1) // len(self.names)
+
+    def _room(self, record: Record, members: np.ndarray) -> Arrivals:
+        """Room for the arrivals of any sample at some populations."""
+        room, spikes = most_arrivals(self.graph, record, members, self._size(record))
+        n = self.cells.v0.size
+        return Arrivals(
+            np.zeros(n + 1, np.int64), np.zeros(n, np.int64), np.zeros(room),
+            np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room),
+            np.zeros((room, PORTS)), np.zeros(n + 1, np.int64), np.zeros(n, np.int64),
+            np.zeros(spikes, np.int64), np.zeros((spikes, PORTS)),
+        )  # fmt: skip
+
+    def _back(
+        self, _: Runner, record: Record, drive: np.ndarray, push: np.ndarray,
+        pulls: Mapping[str, Pull],
+    ) -> Gradients:  # fmt: skip
         graph, cells, n = self.graph, self.cells, self.cells.v0.size
-        n_samples = (record.starts.size - 1) // len(self.names)
-        totals = no_gradients(graph, cells)
+        totals, size = no_gradients(graph, cells), self._size(record)
         adjoint = Adjoint(
             np.zeros(n), np.zeros(n), np.zeros(n), np.zeros((n, PORTS)), np.zeros(n, np.uint8)
         )
         for loop in self.loops:
-            if all(self.network.populations[self.names[m]].is_source for m in loop.members):
-                continue
-            room = most_arrivals(graph, record, loop.members, n_samples)
-            backward(
-                graph, cells, record, _arrivals(n, *room), adjoint, drive, totals, loop.members,
-                loop.window, n_samples, self.duration, self.least_slope, push,
-            )  # fmt: skip
+            name = self.names[loop.members[0]]
+            population = self.network.populations[name]
+            if is_readout(population):
+                if name in pulls:
+                    pull(
+                        graph, cells, record, self._room(record, loop.members), drive, totals,
+                        loop.members, size, self.duration, *pulls[name],
+                    )  # fmt: skip
+            elif not population.is_source:
+                backward(
+                    graph, cells, record, self._room(record, loop.members), adjoint, drive, totals,
+                    loop.members, loop.window, size, self.duration, self.least_slope, push,
+                )  # fmt: skip
         return totals
 
 
@@ -150,12 +207,3 @@ def no_gradients(graph: Graph, cells: Cells) -> Gradients:
     """Zeros."""
     like = {**graph._asdict(), **cells._asdict()}
     return Gradients(*(np.zeros_like(like[name]) for name in Gradients._fields))
-
-
-def _arrivals(n: int, room: int, spikes: int) -> Arrivals:
-    return Arrivals(
-        np.zeros(n + 1, np.int64), np.zeros(n, np.int64), np.zeros(room),
-        np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room),
-        np.zeros((room, PORTS)), np.zeros(n + 1, np.int64), np.zeros(n, np.int64),
-        np.zeros(spikes, np.int64), np.zeros((spikes, PORTS)),
-    )  # fmt: skip

@@ -20,10 +20,16 @@ _TAUS = (("tau_syn",), ("tau_syn_exc", "tau_syn_inh"))
 def can_learn(population: Population) -> bool:
     """Are these cells of a model with an adjoint?"""
     neurons = population.neurons
-    if not isinstance(neurons, Neurons) or neurons.model.name not in ("LIF", "IF"):
+    if not isinstance(neurons, Neurons) or neurons.model.name not in ("LIF", "IF", "LI"):
         return False
     taus = tuple(name for name in neurons.params if name.startswith("tau_syn"))
     return taus in _TAUS and "x_syn" not in neurons.model.state
+
+
+def is_readout(population: Population) -> bool:
+    """Are these cells read by their potential, as they never fire?"""
+    neurons = population.neurons
+    return isinstance(neurons, Neurons) and neurons.model.name == "LI"
 
 
 def check(network: Network) -> None:
@@ -42,7 +48,7 @@ def check(network: Network) -> None:
                 )
         elif not can_learn(p):
             raise BuildError(
-                f"Population {p.name!r} must be LIF or IF with one or two exponential synapses "
+                f"Population {p.name!r} must be LIF, IF or LI with one or two exponential synapses "
                 f"(tau_syn=...) for exact gradients, got {p.kind} with the state "
                 f"{', '.join(p.neurons.model.state)}; with delta synapses a spike comes with its "
                 "arrival, whatever the weight, so that no weight has a gradient"
@@ -102,8 +108,9 @@ def _fill(cells: Cells, own: slice, p: Population, seed: int) -> None:
     else:
         cells.lift[own] = 1.0 / params["c_m"]
         cells.drift[own] = params["i_ext"] / params["c_m"]
-    cells.v_th[own], cells.v_reset[own] = params["v_th"], params["v_reset"]
-    cells.dead[own] = params["t_ref"]
+    if not is_readout(p):
+        cells.v_th[own], cells.v_reset[own] = params["v_th"], params["v_reset"]
+        cells.dead[own] = params["t_ref"]
     names = [name for name in params if name.startswith("tau_syn")]
     for port, name in enumerate(names):
         cells.rate[own, port] = 1.0 / params[name]

@@ -10,6 +10,8 @@ from .. import checks
 from ..errors import ParameterError
 from ..network import Network
 from .batch import Batch
+from .graph import is_readout
+from .readout import INTEGRAL, PEAK
 
 
 class Scored(NamedTuple):
@@ -170,7 +172,120 @@ class RateTarget:
             )
 
     def push(self, batch: Batch) -> None:
-        """Add to the batch's push."""
+        """Add to the batch's pushes."""
         mean = batch.counts(self.population).mean(axis=0)
         excess = np.maximum(mean - self.high, 0.0) - np.maximum(self.low - mean, 0.0)
-        batch.push[batch.neurons(self.population)] += self.strength * excess / len(batch)
+        batch.push(self.population, np.tile(self.strength * excess / len(batch), (len(batch), 1)))
+
+
+def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(losses, their derivatives by the logits)."""
+    rows = np.arange(labels.size)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    share = np.exp(shifted)
+    total = share.sum(axis=1, keepdims=True)
+    share /= total
+    losses = np.log(total[:, 0]) - shifted[rows, labels]
+    share[rows, labels] -= 1.0
+    return losses, share
+
+
+@dataclass(frozen=True, kw_only=True)
+class _OfPotential(Loss):
+    """Cross-entropy of what leaky integrators show."""
+
+    scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        checks.number(type(self).__name__, "scale", self.scale, above=0)
+
+    def output(self, network: Network) -> str:
+        name = super().output(network)
+        if not is_readout(network.populations[name]):
+            raise ParameterError(
+                f"{type(self).__name__}.population must be leaky integrators, LI(n), whose "
+                f"potential is read, got {name!r} of {network.populations[name].kind}"
+            )
+        return name
+
+    def read(self, batch: Batch) -> np.ndarray:
+        """(samples, n) what is read."""
+        raise NotImplementedError
+
+    def score(self, batch: Batch, labels: np.ndarray, gradient: bool) -> Scored:
+        values = self.read(batch)
+        labels = _check_labels(type(self).__name__, labels, values.shape[1])
+        losses, by_logit = _cross_entropy(self.scale * values, labels)
+        if gradient:
+            batch.pull_read(self.scale * by_logit / len(batch))
+        return Scored(losses, values.argmax(axis=1))
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeakCrossEntropy(_OfPotential):
+    """The right leaky integrator shall rise highest: cross-entropy of scale max_t v.
+
+    Parameters
+    ----------
+    scale : float           of the potential
+    population : str        of LI; default: the network's last one
+    """
+
+    def read(self, batch: Batch) -> np.ndarray:
+        return batch.read(self.output(batch.network), PEAK)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IntegralCrossEntropy(_OfPotential):
+    r"""Cross-entropy of scale \int_0^T e^{-t / decay} v dt of leaky integrators.
+
+    With a finite ``decay`` early evidence counts more, the weighting that made long samples
+    learnable (Nowotny, Turner and Knight 2025, doi 10.1088/2634-4386/ada852).
+
+    Parameters
+    ----------
+    decay : float           [ms]; inf: the plain integral
+    scale : float
+    population : str        of LI; default: the network's last one
+    """
+
+    decay: float = math.inf
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.decay > 0:
+            raise ParameterError(f"IntegralCrossEntropy: decay must be > 0 ms, got {self.decay!r}")
+
+    def read(self, batch: Batch) -> np.ndarray:
+        return batch.read(self.output(batch.network), INTEGRAL, self.decay)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountCrossEntropy(Loss):
+    """The right neuron shall fire most: cross-entropy of scale times spike counts.
+
+    Counts have no exact gradient: as with `RateTarget` its derivative is added to dL/dv at every
+    spike of the neuron, times ``strength``.
+
+    Parameters
+    ----------
+    scale, strength : float
+    population : str        default: the network's last one
+    """
+
+    scale: float = 1.0
+    strength: float = 1.0
+
+    def __post_init__(self) -> None:
+        checks.number("CountCrossEntropy", "scale", self.scale, above=0)
+        checks.number("CountCrossEntropy", "strength", self.strength, above=0)
+
+    def score(self, batch: Batch, labels: np.ndarray, gradient: bool) -> Scored:
+        name = self.output(batch.network)
+        counts = batch.counts(name)
+        labels = _check_labels("CountCrossEntropy", labels, counts.shape[1])
+        losses, by_logit = _cross_entropy(self.scale * counts, labels)
+        if gradient:
+            batch.push(name, self.strength * self.scale * by_logit / len(batch))
+        silent = counts.sum(axis=1) == 0
+        return Scored(losses, np.where(silent, -1, counts.argmax(axis=1)))

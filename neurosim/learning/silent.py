@@ -8,6 +8,7 @@ import numpy as np
 from .. import checks
 from .batch import Batch
 from .gradient import ExactGradient
+from .graph import is_readout
 from .parameters import OfSynapses, Parameter
 
 
@@ -46,7 +47,11 @@ class Bumper:
             p for p in parameters if isinstance(p, OfSynapses) and p.spec.what == "weight"
         ]
         targets = {machine.network.projections[p.name].post.name for p in self.weights}
-        self.names = [name for name in machine.names if name in targets]
+        self.names = [
+            name
+            for name in machine.names
+            if name in targets and not is_readout(machine.network.populations[name])
+        ]
 
     def apply(self, batch: Batch) -> None:
         """Raise the weights of those who were too silent in a batch."""

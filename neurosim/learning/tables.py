@@ -107,6 +107,23 @@ class Gradients(NamedTuple):
     i0: np.ndarray
 
 
+class Pull(NamedTuple):
+    """What a loss wants of a population of leaky integrators, in the samples of a chunk.
+
+    Attributes
+    ----------
+    kind : int                      PEAK or INTEGRAL, see :mod:`neurosim.learning.readout`
+    per_decay : float               1 / decay [1/ms] of the integral's weight, 0 without
+    peaks : float64 (samples, n)    times of the peaks
+    wanted : float64 (samples, n)   dL by what is read
+    """
+
+    kind: int
+    per_decay: float
+    peaks: np.ndarray
+    wanted: np.ndarray
+
+
 class Arrivals(NamedTuple):
     """Arrivals of one sample, by neuron, by time; and the neurons' spikes.
 

@@ -8,6 +8,7 @@ from .lif import LIF as LIF
 from .loihi import LoihiLIF as LoihiLIF
 from .qif import QIF as QIF
 from .qif import OscillatoryQIF as OscillatoryQIF
+from .readout import LI as LI
 from .schedule import Schedule as Schedule
 from .sigma_delta import SigmaDelta as SigmaDelta
 from .sources import PoissonSource as PoissonSource

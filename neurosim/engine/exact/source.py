@@ -37,6 +37,45 @@ def _array(name: str, field: Desk, size: str, kind: str) -> str:
     return f"    {name} = view(desk[{int(field)}], {size}, {kind})"
 
 
+def _fire_source(w: Writer) -> list[str]:
+    """Source of the search for the next spike before ``t``, and of the spike."""
+    model = w.model
+    if model.fire is None:
+        return ["            due = 1e301"]
+    lines = [
+        "            if due <= t and due < limit:",
+        f"                wait = {w.call('crossing', horizon='t - last')}",
+        "                if wait > t - last:  # a bound: not above it, whatever its rounding",
+        f"                    due = (last + wait) * {1 - 1e-15!r}",
+        "                else:",
+        "                    due = min(last + wait, t)",
+        "                if wait <= t - last and due < limit:",
+        f"                    if n_out == room or at_once > {ENDLESS_SPIKES}:",
+        "                        status = 1 if n_out == room else 2",
+        "                        break",
+        "                    at_once = at_once + 1 if due == last else 0",
+        "                    t = due",
+        "                    if t > last:",
+        f"                        {w.all} = {w.call('flow', dt='t - last')}",
+    ]
+    if model.payload is not None:
+        lines.append(f"                    out_payloads[n_out] = {w.call('payload')}")
+    lines.append("                    if keeps:")
+    lines += [
+        f"                        out_states[{len(w.state)} * n_out + {k}] = s_{name}"
+        for k, name in enumerate(w.state)
+    ]
+    return [
+        *lines,
+        f"                    {w.all} = {w.call('fire', dt='0.0')}",
+        "                    out_times[n_out], out_ids[n_out] = t, j",
+        "                    counts[j] += 1",
+        "                    n_out += 1",
+        "                    last = t",
+        "                    continue",
+    ]
+
+
 def attend_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> str:
     """Source of ``attend``.
 
@@ -81,35 +120,7 @@ def attend_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) ->
         *_indented(w.load, 8),
         "        while True:",
         "            t = arrivals[k] if k < end else limit",
-        "            if due <= t and due < limit:",
-        f"                wait = {w.call('crossing', horizon='t - last')}",
-        "                if wait > t - last:  # a bound: not above it, whatever its rounding",
-        f"                    due = (last + wait) * {1 - 1e-15!r}",
-        "                else:",
-        "                    due = min(last + wait, t)",
-        "                if wait <= t - last and due < limit:",
-        f"                    if n_out == room or at_once > {ENDLESS_SPIKES}:",
-        "                        status = 1 if n_out == room else 2",
-        "                        break",
-        "                    at_once = at_once + 1 if due == last else 0",
-        "                    t = due",
-        "                    if t > last:",
-        f"                        {w.all} = {w.call('flow', dt='t - last')}",
-    ]
-    if model.payload is not None:
-        lines.append(f"                    out_payloads[n_out] = {w.call('payload')}")
-    lines += [
-        "                    if keeps:",
-        *(
-            f"                        out_states[{len(w.state)} * n_out + {k}] = s_{name}"
-            for k, name in enumerate(w.state)
-        ),
-        f"                    {w.all} = {w.call('fire', dt='0.0')}",
-        "                    out_times[n_out], out_ids[n_out] = t, j",
-        "                    counts[j] += 1",
-        "                    n_out += 1",
-        "                    last = t",
-        "                    continue",
+        *_fire_source(w),
         "            if k == end:",
         "                break",
         "            if t > last:",
