@@ -86,7 +86,7 @@ def learnables(learn: Any) -> list[Learnable]:
     ------
     ParameterError
     """
-    if isinstance(learn, Mapping):
+    if isinstance(learn, Mapping) and learn:
         return [
             value if isinstance(value, Learnable) else Learnable(what=name, rate=value)
             for name, value in learn.items()
