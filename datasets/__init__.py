@@ -2,6 +2,11 @@
 
 from .digits import MovingDigits as MovingDigits
 from .folder import EventFolder as EventFolder
+from .images import ImageSpikes as ImageSpikes
+from .images import digits as digits
+from .images import mnist as mnist
+from .images import read_idx as read_idx
+from .paired import PairedMotifs as PairedMotifs
 from .synthetic import MovingShapes as MovingShapes
 from .synthetic import moving_shape as moving_shape
 from .yin_yang import YinYang as YinYang
