@@ -101,6 +101,9 @@ _LAZY_NAMES = {
     "RateTarget": "learning",
     "SGD": "learning",
     "StepDecay": "learning",
+    "prune": "learning",
+    "round_delays": "learning",
+    "score": "learning",
     "quantize": "quantization",
     "read_network": "netfile",
 }

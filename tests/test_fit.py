@@ -1,10 +1,12 @@
 """Training: what is learnt, what is kept, what is refused."""
 
+import gzip
+
 import numpy as np
 import pytest
 
 import neurosim as ns
-from neurosim.datasets import YinYang, yin_yang_class
+from neurosim.datasets import PairedMotifs, YinYang, mnist, read_idx, yin_yang_class
 from neurosim.errors import FormatError, ParameterError
 from neurosim.learning import Loss, Scored
 
@@ -273,3 +275,76 @@ def test_yin_yang_is_antisymmetric_but_for_the_dots():
     x, y = 0.5 + radius * np.cos(angle), 0.5 + radius * np.sin(angle)
     one, other = yin_yang_class(x, y), yin_yang_class(1 - x, 1 - y)
     assert (np.where(one == 2, 2, 1 - one) == other).mean() > 0.999
+
+
+# ------------------------------------------------------------------- what becomes of the result
+
+
+def test_a_score_is_that_of_the_last_epoch():
+    held_out = YinYang(60, seed=6)
+    history = trained(validation=held_out, epochs=1)
+    found = ns.score(history.network, held_out, loss=ns.FirstSpikeCrossEntropy(), duration=30.0)
+    assert found.accuracy == history.rows[-1]["val_accuracy"]
+    assert found.loss == pytest.approx(history.rows[-1]["val_loss"], rel=1e-12)
+    assert found.predicted.shape == (60,)
+
+
+def test_rounded_delays_are_those_that_the_clock_engine_takes():
+    net = trained().network
+    rounded = ns.round_delays(net, 0.1)
+    for name in net.projections:
+        before, after = ns.expand(net, name), ns.expand(rounded, name)
+        assert np.abs(before.delay - after.delay).max() <= 0.05 + 1e-9
+        np.testing.assert_array_equal(before.weight, after.weight)
+    inputs = {"in": YinYang(1, seed=8)[0][0]}
+    options = {"engine": "clock", "dt": 0.1, "inputs": inputs, "round_delays": True}
+    one, two = (ns.simulate(n, 30.0, **options).spikes["out"].times for n in (net, rounded))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_pruning_takes_the_weakest_or_the_slowest_synapses():
+    net = small_network()
+    for by, rank in (("weight", lambda s: -np.abs(s.weight)), ("delay", lambda s: s.delay)):
+        pruned = ns.prune(net, 0.25, by=by, of="in->hidden")
+        whole, left = ns.expand(net, "in->hidden"), ns.expand(pruned, "in->hidden")
+        assert len(left) == 30
+        assert len(ns.expand(pruned, "hidden->out")) == 24
+        assert rank(left).max() <= np.sort(rank(whole))[29]
+
+
+def test_history_and_delays_can_be_drawn():
+    history = trained(validation=YinYang(30, seed=6))
+    left, right = history.plot()
+    assert len(left.lines) == len(right.lines) == 2
+    assert ns.plot.delays(history.network, "in->hidden").get_xlabel() == "delay [ms]"
+    assert "2 epochs" in repr(history)
+
+
+def test_paired_motifs_have_equal_counts_and_intervals():
+    data = PairedMotifs(40, jitter=0.0)
+    for k in range(0, 20, 2):
+        (one, ids_one), (two, ids_two) = data[k][0], data[k + 1][0]
+        np.testing.assert_array_equal(np.bincount(ids_one), np.bincount(ids_two))
+        np.testing.assert_allclose(np.sort(np.diff(one)), np.sort(np.diff(two)), atol=1e-9)
+
+
+def test_idx_files_are_read_and_strange_ones_refused(tmp_path):
+    header = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2])
+    (tmp_path / "train-images-idx3-ubyte").write_bytes(header + bytes([0, 255, 51, 0]))
+    labels = bytes([0, 0, 8, 1, 0, 0, 0, 2, 7, 3])
+    (tmp_path / "train-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
+    data = mnist(tmp_path)
+    spikes, label = data[1]
+    assert (len(data), label, spikes.times.tolist(), spikes.ids.tolist()) == (2, 3, [16.0], [0])
+    with pytest.raises(ParameterError, match="folder must hold t10k-images.*get it from"):
+        mnist(tmp_path, "test")
+    for bad in (b"", b"\x00\x00\x08", header + bytes(3), b"\x1f\x8bnothing", b"\x00\x00\x0d\x01"):
+        (tmp_path / "bad").write_bytes(bad)
+        with pytest.raises(FormatError):
+            read_idx(tmp_path / "bad")
+
+
+def test_mnist_is_read_from_its_files(test_data):
+    data = mnist(test_data / "mnist", "test")
+    assert (len(data), data.labels[:4].tolist()) == (10_000, [7, 2, 1, 0])
+    assert data.images.shape == (10_000, 28, 28)

@@ -17,4 +17,8 @@ from .optimizers import Adam as Adam
 from .optimizers import CosineDecay as CosineDecay
 from .optimizers import StepDecay as StepDecay
 from .parameters import Learnable as Learnable
+from .scoring import Score as Score
+from .scoring import score as score
 from .silent import BumpSilent as BumpSilent
+from .trimming import prune as prune
+from .trimming import round_delays as round_delays

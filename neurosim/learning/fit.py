@@ -20,6 +20,7 @@ from .optimizers import SGD, Adam
 from .parameters import Learnable, learnables, learnt_network, parameters_of
 from .samples import Samples
 from .saving import load_training, save_training
+from .scoring import score_of
 from .silent import Bumper, BumpSilent
 
 
@@ -166,16 +167,11 @@ class Training:
 
     # ------------------------------------------------------------------ one batch
 
-    def run(self, samples: Samples, order: np.ndarray, gradient: bool) -> tuple:
-        """Some samples forward: (Batch, Scored, labels)."""
-        given, numbers, labels = samples.batch(order)
-        records = self.machine.forward(given, numbers)
-        batch = Batch(self.machine, records)
-        return batch, self.loss.score(batch, labels, gradient), labels
-
     def step(self, order: np.ndarray, epoch: int) -> tuple[float, int, int]:
         """Learn from one batch; returns its summed loss, right predictions, and spikes."""
-        batch, scored, labels = self.run(self.samples, order, True)
+        given, numbers, labels = self.samples.batch(order)
+        batch = Batch(self.machine, self.machine.forward(given, numbers))
+        scored = self.loss.score(batch, labels, True)
         for target in self.rate_targets:
             target.push(batch)
         n_spikes = sum(r.times.size for r in batch.records)
@@ -211,19 +207,9 @@ class Training:
         means = dict(zip(("loss", "accuracy", "spikes"), (sums / order.size).tolist(), strict=True))
         row = {"epoch": epoch + 1, **means}
         if self.held_out is not None:
-            val_loss, val_accuracy = self.score(self.held_out)
-            row |= {"val_loss": val_loss, "val_accuracy": val_accuracy}
+            found = score_of(self.machine, self.held_out, self.loss)
+            row |= {"val_loss": found.loss, "val_accuracy": found.accuracy}
         return row
-
-    def score(self, samples: Samples, at_once: int = 500) -> tuple[float, float]:
-        """(mean loss, accuracy) of samples."""
-        total = right = 0.0
-        for begin in range(0, len(samples), at_once):
-            order = np.arange(begin, min(begin + at_once, len(samples)))
-            _, scored, labels = self.run(samples, order, False)
-            total += float(scored.losses.sum())
-            right += float((scored.predicted == labels).sum())
-        return total / len(samples), right / len(samples)
 
     def go(
         self, epochs: int, patience: int | None, checkpoint: str | Path | None, progress: Any

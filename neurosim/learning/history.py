@@ -33,10 +33,11 @@ class History:
         return np.array([row[name] for row in self.rows])
 
     def plot(self, axes: Any = None) -> Any:
-        """Loss and accuracy over the epochs; returns the axes."""
-        import matplotlib.pyplot as plt
+        """Loss and accuracy over the epochs, on two axes, which are returned."""
+        if axes is None:
+            from matplotlib.figure import Figure
 
-        axes = plt.subplots(1, 2, figsize=(9, 3.2))[1] if axes is None else axes
+            axes = Figure(figsize=(8, 3), layout="constrained").subplots(1, 2)
         for ax, what in zip(axes, ("loss", "accuracy"), strict=True):
             for name, label in ((what, "training"), (f"val_{what}", "validation")):
                 if self.rows and name in self.rows[0]:

@@ -1,5 +1,6 @@
 """Pictures of results: every function draws on ``ax`` and returns the Axes."""
 
+from .delays import delays as delays
 from .energy import energy as energy
 from .figure import png as png
 from .figure import save as save
