@@ -27,32 +27,52 @@ import numpy as np
 
 from .._jit import kernel
 from .incoming import collect, retrace
-from .propagate import gains
+from .propagate import gains, held
 
 NEVER = -1.0
 
 
 @kernel
-def _draw_back(cells, adjoint, totals, n, to, v, i, j):
-    """From now to an earlier time, at which the state was (v, i, j)."""
-    dt = adjoint.now[n] - to
-    adjoint.now[n] = to
+def _of_cells(cells, adjoint, totals, n, dt, v, i, j):
+    """Derivatives by the parameters of the flow, over ``dt`` from the state (v, i, j) on."""
     g_v, lift = adjoint.v[n], cells.lift[n]
     for port in range(2):
         rate = cells.rate[n, port]
-        if rate <= 0.0:
-            continue
-        current, g_i = (i, adjoint.i[n, 0]) if port == 0 else (j, adjoint.i[n, 1])
-        _, left, gain, slow, fast = gains(dt, cells.rate_m[n], rate)
-        totals.rate[n, port] -= current * (g_i * dt * left + g_v * lift * fast)
-        totals.rate_m[n] -= g_v * lift * current * slow
-        totals.lift[n] += g_v * current * gain
-        adjoint.i[n, port] = g_i * left + g_v * lift * gain
-    leak = math.exp(-cells.rate_m[n] * dt)
-    held = -math.expm1(-cells.rate_m[n] * dt) / cells.rate_m[n] if cells.rate_m[n] > 0.0 else dt
+        if rate > 0.0:
+            current = i if port == 0 else j
+            _, left, gain, slow, fast = gains(dt, cells.rate_m[n], rate)
+            totals.rate[n, port] -= current * (adjoint.i[n, port] * dt * left + g_v * lift * fast)
+            totals.rate_m[n] -= g_v * lift * current * slow
+            totals.lift[n] += g_v * current * gain
+    leak, span = math.exp(-cells.rate_m[n] * dt), dt
+    if cells.rate_m[n] > 0.0:
+        span = -math.expm1(-cells.rate_m[n] * dt) / cells.rate_m[n]
     totals.rate_m[n] -= g_v * (v - cells.v_inf[n]) * dt * leak
-    totals.drift[n] += g_v * held
-    totals.v_inf[n] += g_v * held * cells.rate_m[n]
+    totals.drift[n] += g_v * span
+    totals.v_inf[n] += g_v * span * cells.rate_m[n]
+
+
+@kernel
+def _draw_back(cells, arrivals, adjoint, totals, n, to, since, v, i, j, of_cells):
+    """From now to an earlier time, of the arrival ``since`` (or -1), and the state (v, i, j)."""
+    dt = adjoint.now[n] - to
+    adjoint.now[n] = to
+    g_v, g_i, g_j = adjoint.v[n], adjoint.i[n, 0], adjoint.i[n, 1]
+    if g_v == 0.0 and g_i == 0.0 and g_j == 0.0:
+        return
+    if of_cells:
+        _of_cells(cells, adjoint, totals, n, dt, v, i, j)
+    if since >= 0:
+        leak = arrivals.leaks[since]
+        left, gain = arrivals.lefts[since, 0], arrivals.gains[since, 0]
+        left_j, gain_j = arrivals.lefts[since, 1], arrivals.gains[since, 1]
+    else:
+        leak, left, gain = held(dt, cells.rate_m[n], cells.rate[n, 0])
+        left_j = gain_j = 0.0
+        if cells.rate[n, 1] > 0.0:
+            _, left_j, gain_j = held(dt, cells.rate_m[n], cells.rate[n, 1])
+    lifted = g_v * cells.lift[n]
+    adjoint.i[n, 0], adjoint.i[n, 1] = g_i * left + lifted * gain, g_j * left_j + lifted * gain_j
     adjoint.v[n] = g_v * leak
 
 
@@ -85,7 +105,9 @@ def _fire(cells, record, arrivals, adjoint, drive, totals, n, own, least_slope, 
 
 
 @kernel
-def _back(graph, cells, record, arrivals, adjoint, drive, totals, n, until, least_slope, push):
+def _back(
+    graph, cells, record, arrivals, adjoint, drive, totals, n, until, least_slope, push, of_cells
+):  # fmt: skip
     """All events of a neuron down to the time ``until``, in reverse."""
     while True:
         k, own = arrivals.left[n] - 1, arrivals.fired_left[n] - 1
@@ -99,16 +121,25 @@ def _back(graph, cells, record, arrivals, adjoint, drive, totals, n, until, leas
             return
         if arrived >= fired:
             state = arrivals.currents[k]
-            _draw_back(cells, adjoint, totals, n, arrived, arrivals.v[k], state[0], state[1])
+            _draw_back(
+                cells, arrivals, adjoint, totals, n, arrived, k, arrivals.v[k], state[0], state[1],
+                of_cells,
+            )  # fmt: skip
             _arrive(graph, cells, arrivals, adjoint, drive, totals, n, k)
             arrivals.left[n] -= 1
         elif adjoint.resting[n] == 0:
             state = arrivals.ends[own]
-            _draw_back(cells, adjoint, totals, n, fired, cells.v_reset[n], state[0], state[1])
+            _draw_back(
+                cells, arrivals, adjoint, totals, n, fired, -1, cells.v_reset[n], state[0],
+                state[1], of_cells,
+            )  # fmt: skip
             adjoint.held[n], adjoint.v[n], adjoint.resting[n] = adjoint.v[n], 0.0, 1
         else:
             state = record.currents[arrivals.emissions[own]]
-            _draw_back(cells, adjoint, totals, n, fired, cells.v_reset[n], state[0], state[1])
+            _draw_back(
+                cells, arrivals, adjoint, totals, n, fired, -1, cells.v_reset[n], state[0],
+                state[1], of_cells,
+            )  # fmt: skip
             _fire(cells, record, arrivals, adjoint, drive, totals, n, own, least_slope, push)
             arrivals.fired_left[n] -= 1
 
@@ -122,7 +153,7 @@ def _begin(cells, adjoint, n, until):
 @kernel
 def backward(
     graph, cells, record, arrivals, adjoint, drive, totals, members, window, n_samples, until,
-    least_slope, push,
+    least_slope, push, of_cells,
 ):  # fmt: skip
     """Add the derivatives that come through the spikes of some populations.
 
@@ -136,10 +167,11 @@ def backward(
     until : float                   length of a sample [ms]
     least_slope : float64 (n,)      v' at a spike is not taken for less
     push : float64 (spikes,)        added to g_v at each spike, see `RateTarget`
+    of_cells : bool                 derivatives by time constants, lifts and biases, too
     """
     n_windows = np.int64(1) if window >= until else np.int64(until / window) + 1
     for sample in range(n_samples):
-        collect(graph, record, members, sample, until, arrivals)
+        collect(graph, record, members, sample, until, arrivals, False)
         for p in members:
             for n in range(graph.firsts[p], graph.firsts[p + 1]):
                 retrace(graph, cells, record, arrivals, n, until)
@@ -150,12 +182,14 @@ def backward(
                 for n in range(graph.firsts[p], graph.firsts[p + 1]):
                     _back(
                         graph, cells, record, arrivals, adjoint, drive, totals, n, down_to,
-                        least_slope, push,
+                        least_slope, push, of_cells,
                     )  # fmt: skip
         for p in members:
             for n in range(graph.firsts[p], graph.firsts[p + 1]):
                 i, j = cells.i0[n, 0], cells.i0[n, 1]
-                _draw_back(cells, adjoint, totals, n, 0.0, cells.v0[n], i, j)
+                _draw_back(
+                    cells, arrivals, adjoint, totals, n, 0.0, -1, cells.v0[n], i, j, of_cells
+                )
                 totals.v0[n] += adjoint.v[n]
                 totals.i0[n, 0] += adjoint.i[n, 0]
                 totals.i0[n, 1] += adjoint.i[n, 1]

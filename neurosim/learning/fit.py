@@ -17,7 +17,7 @@ from .gradient import LEAST_SLOPE, ExactGradient
 from .history import History
 from .losses import Loss, RateTarget
 from .optimizers import SGD, Adam
-from .parameters import Learnable, learnables, learnt_network, parameters_of
+from .parameters import OF_FLOW, Learnable, learnables, learnt_network, parameters_of
 from .samples import Samples
 from .saving import load_training, save_training
 from .scoring import score_of
@@ -153,6 +153,7 @@ class Training:
             network, duration, threads=threads, chunks=chunks, least_slope=least_slope
         )
         self.parameters = parameters_of(self.machine, specs)
+        self.machine.of_cells = any(p.spec.what in OF_FLOW for p in self.parameters)
         self.optimizer = Adam() if optimizer is None else optimizer
         self.states = [self.optimizer.begin(p.raw.size) for p in self.parameters]
         self.bumper = Bumper(silent or BumpSilent(), self.machine, self.parameters, output)

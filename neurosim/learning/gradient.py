@@ -47,6 +47,7 @@ class ExactGradient:
     ----------
     graph : Graph           the synapses; its weights and delays may be written to
     cells : Cells           the equations of the neurons
+    of_cells : bool         whether derivatives by time constants and biases are wanted, too
 
     Raises
     ------
@@ -63,7 +64,7 @@ class ExactGradient:
         self.graph: Graph = graph_of(self.network)
         self.cells: Cells = cells_of(self.network)
         self.least_slope = least_slope * (self.cells.v_th - self.cells.v_reset)
-        self.chunks = chunks
+        self.chunks, self.of_cells = chunks, True
         first = build(self.network)
         self._share(first)
         self._builts = [first, *(first.twin() for _ in range(min(threads, chunks) - 1))]
@@ -173,7 +174,8 @@ class ExactGradient:
         return Arrivals(
             np.zeros(n + 1, np.int64), np.zeros(n, np.int64), np.zeros(room),
             np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room),
-            np.zeros((room, PORTS)), np.zeros(n + 1, np.int64), np.zeros(n, np.int64),
+            np.zeros((room, PORTS)), np.zeros(room), np.zeros((room, PORTS)),
+            np.zeros((room, PORTS)), np.zeros(n), np.zeros(n + 1, np.int64), np.zeros(n, np.int64),
             np.zeros(spikes, np.int64), np.zeros((spikes, PORTS)),
         )  # fmt: skip
 
@@ -199,6 +201,7 @@ class ExactGradient:
                 backward(
                     graph, cells, record, self._room(record, loop.members), adjoint, drive, totals,
                     loop.members, loop.window, size, self.duration, self.least_slope, push,
+                    self.of_cells,
                 )  # fmt: skip
         return totals
 

@@ -7,7 +7,7 @@ between the run and the way back.
 import numpy as np
 
 from .._jit import kernel
-from .propagate import gains
+from .propagate import held
 
 
 @kernel
@@ -40,7 +40,7 @@ def _has(members, p):
 
 
 @kernel
-def _each(graph, record, members, sample, until, arrivals, is_counting):
+def _each(graph, record, members, sample, arrivals, is_counting):
     """Count the arrivals of each neuron, or put them behind its earlier ones."""
     populations = graph.firsts.size - 1
     for j in range(graph.pre.size):
@@ -52,9 +52,9 @@ def _each(graph, record, members, sample, until, arrivals, is_counting):
             for synapse in range(graph.starts[row], graph.starts[row + 1]):
                 e = np.uint64(synapse)
                 time = record.times[k] + graph.delays[e]
-                if time >= until:
-                    continue
                 n = np.uint64(graph.targets[e])
+                if time >= arrivals.limits[n]:
+                    continue
                 if not is_counting:
                     place = np.uint64(arrivals.left[n])
                     arrivals.times[place] = time
@@ -94,13 +94,21 @@ def _places(counts, begin, first, end, total):
 
 
 @kernel
-def collect(graph, record, members, sample, until, arrivals):
-    """Gather the arrivals before ``until``, and the spikes, of the neurons of some populations."""
+def collect(graph, record, members, sample, until, arrivals, is_read):
+    """Gather the arrivals before ``until``, and the spikes, of the neurons of some populations.
+
+    What arrives at cells with a threshold after their last spike changes nothing, and is left out.
+    """
     populations = graph.firsts.size - 1
     for p in members:
-        for n in range(graph.firsts[p], graph.firsts[p + 1]):
+        first, cell = graph.firsts[p], sample * populations + p
+        for n in range(first, graph.firsts[p + 1]):
             arrivals.left[n] = arrivals.fired_left[n] = 0
-    _each(graph, record, members, sample, until, arrivals, True)
+            arrivals.limits[n] = until if is_read else 0.0
+        for k in range(record.starts[cell], record.starts[cell + 1]):
+            n = first + record.ids[k]
+            arrivals.limits[n] = max(arrivals.limits[n], record.times[k])
+    _each(graph, record, members, sample, arrivals, True)
     total = n_spikes = np.int64(0)
     for p in members:
         first, end = graph.firsts[p], graph.firsts[p + 1]
@@ -113,7 +121,7 @@ def collect(graph, record, members, sample, until, arrivals):
             n = first + record.ids[k]
             arrivals.emissions[arrivals.fired_left[n]] = k
             arrivals.fired_left[n] += 1
-    _each(graph, record, members, sample, until, arrivals, False)
+    _each(graph, record, members, sample, arrivals, False)
     for p in members:
         for n in range(graph.firsts[p], graph.firsts[p + 1]):
             if arrivals.left[n] - arrivals.begin[n] > 1:
@@ -130,6 +138,7 @@ def retrace(graph, cells, record, arrivals, n, until):
     now, free, v = 0.0, 0.0, cells.v0[n]
     i, j = cells.i0[n, 0], cells.i0[n, 1]
     k, own, latest = arrivals.begin[n], arrivals.fired[n], np.int64(-1)
+    since = np.int64(-1)  # the arrival that was the last event
     while True:
         to, is_spike = until, False
         if k < arrivals.left[n]:
@@ -139,17 +148,18 @@ def retrace(graph, cells, record, arrivals, n, until):
         if now < free and free <= to:
             to, is_spike = free, False
         is_end = now < free and to == free
-        leak, left, gain, _, _ = gains(to - now, rate_m, cells.rate[n, 0])
-        left_j, gain_j = 0.0, 0.0
+        leak, left, gain = held(to - now, rate_m, cells.rate[n, 0])
+        left_j = gain_j = 0.0
         if cells.rate[n, 1] > 0.0:
-            _, left_j, gain_j, _, _ = gains(to - now, rate_m, cells.rate[n, 1])
+            _, left_j, gain_j = held(to - now, rate_m, cells.rate[n, 1])
+        if since >= 0:
+            arrivals.leaks[since] = leak
+            arrivals.lefts[since, 0], arrivals.lefts[since, 1] = left, left_j
+            arrivals.gains[since, 0], arrivals.gains[since, 1] = gain, gain_j
+            since = np.int64(-1)
         if now >= free:
-            v = (
-                rest
-                + (v - rest) * leak
-                + cells.drift[n] * (to - now)
-                + lift * (i * gain + j * gain_j)
-            )
+            v = rest + (v - rest) * leak + cells.drift[n] * (to - now)
+            v += lift * (i * gain + j * gain_j)
         i, j, now = i * left, j * left_j, to
         if is_end:
             arrivals.ends[latest, 0], arrivals.ends[latest, 1] = i, j
@@ -164,6 +174,7 @@ def retrace(graph, cells, record, arrivals, n, until):
             else:
                 j += weight
             arrivals.v[k], arrivals.currents[k, 0], arrivals.currents[k, 1] = v, i, j
+            since = k
             k += 1
         else:
             return v, i, j

@@ -16,7 +16,8 @@ from .gradient import ExactGradient
 from .tables import Gradients
 
 OF_SYNAPSES = ("weight", "delay")
-OF_CELLS = ("v_th", "tau_m", "tau_syn", "tau_syn_exc", "tau_syn_inh", "i_ext")
+OF_FLOW = ("tau_m", "tau_syn", "tau_syn_exc", "tau_syn_inh", "i_ext")
+OF_CELLS = ("v_th", *OF_FLOW)
 SHARES = ("synapse", "axon", "dendrite", "projection")
 FORMS = ("clip", "sigmoid", "softplus")
 _LOW = {"delay": 0.0, "tau_m": 0.1, "tau_syn": 0.1, "tau_syn_exc": 0.1, "tau_syn_inh": 0.1}

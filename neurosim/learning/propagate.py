@@ -3,7 +3,18 @@
 import math
 
 from .._jit import shared
-from ..models.flow import through_alpha
+from ..models.flow import HALF, through_alpha
+
+
+@shared
+def held(dt, rate_m, rate):
+    """(leak, left, gain) of :func:`gains`, in half the time."""
+    leak, x = math.exp(-rate_m * dt), (rate - rate_m) * dt
+    if abs(x) >= HALF:
+        left = math.exp(-rate * dt)
+        return leak, left, (leak - left) / (rate - rate_m)
+    lost = math.expm1(-x)
+    return leak, leak + leak * lost, dt * leak if x == 0.0 else -dt * leak * (lost / x)
 
 
 @shared

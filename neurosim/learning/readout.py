@@ -86,7 +86,7 @@ def read(
     p = members[0]
     first = graph.firsts[p]
     for sample in range(n_samples):
-        collect(graph, record, members, sample, until, arrivals)
+        collect(graph, record, members, sample, until, arrivals, True)
         for n in range(first, graph.firsts[p + 1]):
             if kind == PEAK:
                 retrace(graph, cells, record, arrivals, n, until)
@@ -171,7 +171,7 @@ def pull(
     p = members[0]
     first = graph.firsts[p]
     for sample in range(n_samples):
-        collect(graph, record, members, sample, until, arrivals)
+        collect(graph, record, members, sample, until, arrivals, True)
         for n in range(first, graph.firsts[p + 1]):
             c, at = wanted[sample, n - first], peaks[sample, n - first]
             if c == 0.0:

@@ -134,6 +134,9 @@ class Arrivals(NamedTuple):
     synapses, spikes : int64 (room,)
     v : float64 (room,)                     the state just after each arrival
     currents : float64 (room, PORTS)
+    leaks : float64 (room,)                 e^{-rate_m dt} from each arrival to the next event
+    lefts, gains : float64 (room, PORTS)    the same of the currents, see `propagate.held`
+    limits : float64 (n,)                   arrivals from this time on change nothing
     fired, fired_left : int64 (n + 1,), (n,)    the same for the neurons' own spikes
     emissions : int64 (spike room,)
     ends : float64 (spike room, PORTS)      currents at the end of each refractory period
@@ -146,6 +149,10 @@ class Arrivals(NamedTuple):
     spikes: np.ndarray
     v: np.ndarray
     currents: np.ndarray
+    leaks: np.ndarray
+    lefts: np.ndarray
+    gains: np.ndarray
+    limits: np.ndarray
     fired: np.ndarray
     fired_left: np.ndarray
     emissions: np.ndarray
