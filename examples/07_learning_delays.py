@@ -24,13 +24,13 @@ test = YinYang(1000, seed=40)
 loss = ns.FirstSpikeMSE(margin=1.0)
 
 
-def network(delay, tau_m, spread_out):
+def network(delay, tau_m, strength, spread_out):
     """Five inputs, 30 hidden cells, three classes; each cell fires once or twice in a sample."""
     net = ns.Network(seed=0)
     inp = net.add(ns.SpikeSource(5), "in")
     hidden = net.add(ns.LIF(30, tau_m=tau_m, tau_syn=5.0, t_ref=10.0), "hidden")
     out = net.add(ns.LIF(3, tau_m=tau_m, tau_syn=5.0, t_ref=10.0), "out")
-    net.connect(inp, hidden, weight=ns.Normal(1.5, 1.2), delay=delay)
+    net.connect(inp, hidden, weight=ns.Normal(strength, 1.2), delay=delay)
     net.connect(hidden, out, weight=ns.Normal(0.3, spread_out), delay=delay)
     return net
 
@@ -40,8 +40,8 @@ fast = ns.Learnable(what="weight", rate=1e-2, schedule=slower)
 slow = ns.Learnable(what="weight", rate=5e-3, schedule=slower)
 delay = ns.Learnable(what="delay", rate=0.06, schedule=slower)
 arms = {  # the best of equally many trials for each
-    "weights": (network(0.0, 10.0, 0.6), [fast]),
-    "weights and delays": (network(ns.Uniform(0.0, 3.0), 5.0, 0.3), [slow, delay]),
+    "weights": (network(0.0, 10.0, 1.2, 0.6), [fast]),
+    "weights and delays": (network(ns.Uniform(0.0, 3.0), 5.0, 1.8, 0.3), [slow, delay]),
 }
 found = {}
 for name, (net, learn) in arms.items():
@@ -73,7 +73,9 @@ if args.out:
     for (name, history), color in zip(found.items(), ("0.5", "C0"), strict=True):
         error = 100 * (1 - history.column("val_accuracy"))
         axes[0].semilogy(history.column("epoch"), error, color=color, label=name)
-    axes[0].set(xlabel="epoch", ylabel="validation error [%]")
+    ticks = [1, 2, 5, 10, 20, 50]
+    axes[0].set(xlabel="epoch", ylabel="validation error [%]", yticks=ticks, yticklabels=ticks)
+    axes[0].minorticks_off()
     axes[0].legend(frameon=False)
     axes[1].scatter(*points.T, c=seen, s=6, cmap="viridis", marker="s")
     axes[1].set(aspect="equal", title="what the network sees")
