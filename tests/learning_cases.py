@@ -14,7 +14,7 @@ N_IN, N_HIDDEN = 5, 6
 
 
 def recurrent_network(seed, *, model="LIF", ports=1, t_ref=1.5):
-    """Five inputs, six recurrent cells with parameters of their own, three cells behind them."""
+    """Five inputs, six recurrent cells of parameters of their own, three more that answer them."""
     rng = np.random.default_rng(seed)
     net = ns.Network(seed=seed)
     inp = net.add(ns.SpikeSource(N_IN), "in")
@@ -38,6 +38,7 @@ def recurrent_network(seed, *, model="LIF", ports=1, t_ref=1.5):
     else:
         net.connect(hidden, hidden, some, weight=ns.Uniform(-0.2, 0.0), delay=spread, port="inh")
     net.connect(hidden, out, weight=ns.Uniform(0.0, 0.3), delay=ns.Uniform(0.0, 3.0))
+    net.connect(out, hidden, some, weight=ns.Uniform(0.0, 0.1), delay=spread, **port)
     return net
 
 

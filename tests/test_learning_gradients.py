@@ -52,6 +52,22 @@ def test_gradients_agree_with_central_differences_on_twenty_random_networks():
     assert skipped <= 0.05 * total
 
 
+def test_two_cells_that_answer_each_other_have_exact_gradients():
+    net = ns.Network(seed=1)
+    inp = net.add(ns.SpikeSource(1), "in")
+    cell = {"tau_m": 10.0, "tau_syn": 5.0, "t_ref": 1.0}
+    a, b = net.add(ns.LIF(1, **cell), "a"), net.add(ns.LIF(1, **cell), "b")
+    net.connect(inp, a, weight=6.0, delay=1.0)
+    net.connect(a, b, weight=5.0, delay=1.5)
+    net.connect(b, a, weight=4.0, delay=2.0)
+    given = given_spikes(3, [{0: (np.array([0.5]), np.zeros(1, np.int32))}])
+    found = Differences(net, given)
+    assert found.record.starts[3] - found.record.starts[1] > 4
+    found.of_array("weight", found.machine.graph.weights, found.totals.weights)
+    found.of_array("delay", found.machine.graph.delays, found.totals.delays)
+    check(found)
+
+
 # --------------------------------------------------------------- closed forms of one spike
 
 

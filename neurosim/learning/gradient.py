@@ -75,7 +75,8 @@ class ExactGradient:
 
     def _share(self, built: ExactBuilt) -> None:
         """Let the engine use the very arrays of weights and delays that are learnt."""
-        ends = np.append(self.graph.starts[self.graph.rows[1:] - 1], self.graph.weights.size)
+        ends = self.graph.starts[self.graph.rows[1:] - 1]
+        ends = np.append(ends, self.graph.weights.size)[: len(built.rows)]
         for rows, end in zip(built.rows.values(), ends, strict=True):
             own = slice(int(end) - rows.targets.size, int(end))
             rows.weights, rows.delays = self.graph.weights[own], self.graph.delays[own]
@@ -172,10 +173,10 @@ class ExactGradient:
         room, spikes = most_arrivals(self.graph, record, members, self._size(record))
         n = self.cells.v0.size
         return Arrivals(
-            np.zeros(n + 1, np.int64), np.zeros(n, np.int64), np.zeros(room),
+            np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(room),
             np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room),
             np.zeros((room, PORTS)), np.zeros(room), np.zeros((room, PORTS)),
-            np.zeros((room, PORTS)), np.zeros(n), np.zeros(n + 1, np.int64), np.zeros(n, np.int64),
+            np.zeros((room, PORTS)), np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.int64),
             np.zeros(spikes, np.int64), np.zeros((spikes, PORTS)),
         )  # fmt: skip
 

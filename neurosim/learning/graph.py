@@ -140,7 +140,7 @@ class Loop:
 def loops_of(network: Network, graph: Graph) -> list[Loop]:
     """The network in the order of the way back: every population after those that hear it."""
     names = list(network.populations)
-    delays = np.split(graph.delays, _ends(graph))
+    delays = np.split(graph.delays, _ends(graph))[: graph.pre.size]
     edges = [
         (int(pre), int(post), float(d.min()))
         for pre, post, d in zip(graph.pre, graph.post, delays, strict=True)

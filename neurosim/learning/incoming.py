@@ -89,7 +89,6 @@ def _places(counts, begin, first, end, total):
         begin[n] = total
         total += counts[n]
         counts[n] = begin[n]
-    begin[end] = total
     return total
 
 

@@ -129,7 +129,7 @@ class Arrivals(NamedTuple):
 
     Attributes
     ----------
-    begin, left : int64 (n + 1,), (n,)      of each neuron's arrivals, and how far back we are
+    begin, left : int64 (n,)                of each neuron's arrivals, and how far back we are
     times : float64 (room,)
     synapses, spikes : int64 (room,)
     v : float64 (room,)                     the state just after each arrival
@@ -137,7 +137,7 @@ class Arrivals(NamedTuple):
     leaks : float64 (room,)                 e^{-rate_m dt} from each arrival to the next event
     lefts, gains : float64 (room, PORTS)    the same of the currents, see `propagate.held`
     limits : float64 (n,)                   arrivals from this time on change nothing
-    fired, fired_left : int64 (n + 1,), (n,)    the same for the neurons' own spikes
+    fired, fired_left : int64 (n,)          the same for the neurons' own spikes
     emissions : int64 (spike room,)
     ends : float64 (spike room, PORTS)      currents at the end of each refractory period
     """
