@@ -3,6 +3,7 @@
 import numpy as np
 
 from neurosim import checks
+from neurosim.errors import ParameterError
 
 
 class PairedMotifs:
@@ -39,7 +40,13 @@ class PairedMotifs:
     ) -> None:  # fmt: skip
         owner = "PairedMotifs"
         n = checks.integer(owner, "n", n, low=1)
-        pairs = checks.integer(owner, "classes", classes, low=2) // 2
+        pairs, odd = divmod(checks.integer(owner, "classes", classes, low=2), 2)
+        if odd:
+            raise ParameterError(f"PairedMotifs.classes must be even, got {classes}")
+        spikes = checks.integer(owner, "spikes", spikes, low=1)
+        jitter = checks.number(owner, "jitter", jitter, low=0, unit="ms")
+        seed = checks.integer(owner, "seed", seed, low=0)
+        motif_seed = checks.integer(owner, "motif_seed", motif_seed, low=0)
         self.length = checks.number(owner, "length", length, above=0, unit="ms")
         self.channels = checks.integer(owner, "channels", channels, low=1)
         rng = np.random.default_rng([motif_seed, 0])

@@ -56,14 +56,24 @@ class YinYang:
         self, n: int = 5000, *, seed: int = 42, earliest: float = 0.75, latest: float = 10.0,
         bias: float = 4.5, points: tuple[Any, Any] | None = None,
     ) -> None:  # fmt: skip
+        for name, value in (("earliest", earliest), ("latest", latest), ("bias", bias)):
+            checks.number("YinYang", name, value, low=0, unit="ms")
         if points is None:
             n = checks.integer("YinYang", "n", n, low=1)
-            self.points, self.labels = _draw(n, checks.integer("YinYang", "seed", seed, low=0))
+            self.points, self.labels = _draw(
+                n, checks.integer("YinYang", "seed", seed, low=0, high=2**32 - 1)
+            )
         else:
             found = checks.array("YinYang", "points", points[0], low=0, high=1)
-            self.points, self.labels = found[:, :2], np.asarray(points[1], np.int64)
-            if self.labels.shape != (len(self.points),):
-                raise ParameterError("YinYang.points must have one label for each point")
+            labels = np.asarray(points[1])
+            if found.ndim != 2 or found.shape[1] not in (2, 4) or labels.shape != (len(found),):
+                raise ParameterError(
+                    "YinYang.points must be (n, 2) or (n, 4) numbers and n labels, got shapes "
+                    f"{found.shape} and {labels.shape}"
+                )
+            if not np.isin(labels, (0, 1, 2)).all():
+                raise ParameterError("YinYang.points must have the labels 0, 1 and 2")
+            self.points, self.labels = found[:, :2], labels.astype(np.int64)
         four = np.column_stack((self.points, 1.0 - self.points))
         times = earliest + (latest - earliest) * four
         self.times = np.column_stack((times, np.full(len(four), bias)))

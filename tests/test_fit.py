@@ -7,7 +7,7 @@ import pytest
 
 import neurosim as ns
 from neurosim.datasets import PairedMotifs, YinYang, mnist, read_idx, yin_yang_class
-from neurosim.errors import FormatError, ParameterError
+from neurosim.errors import FormatError, ParameterError, SimulationError
 from neurosim.learning import Loss, Scored
 
 
@@ -211,6 +211,71 @@ def test_a_loss_of_ones_own_works():
     assert history.rows[-1]["loss"] < history.rows[0]["loss"]
 
 
+def test_spike_losses_refuse_leaky_integrators():
+    net = ns.Network()
+    inp, out = net.add(ns.SpikeSource(5), "in"), net.add(ns.LI(3), "out")
+    net.connect(inp, out)
+    with pytest.raises(ParameterError, match="must be cells that fire, got 'out' of LI"):
+        trained(net)
+
+
+def test_a_training_that_breaks_down_returns_what_there_is():
+    def wild(epoch):
+        return float("nan") if epoch else 1.0
+
+    learn = [ns.Learnable(what="weight", rate=0.01, schedule=wild)]
+    with pytest.warns(RuntimeWarning, match="stopped in epoch 2"):
+        history = trained(learn=learn, epochs=5)
+    assert len(history.rows) == 1
+    assert "lower its rate" in history.stop_reason
+    assert np.isfinite(history.network.projections["in->hidden"].weight).all()
+    with pytest.raises(SimulationError, match=r"Learnable\('weight'\) of 'in->hidden' must stay"):
+        trained(learn=[ns.Learnable(what="weight", rate=1e12)], epochs=5)
+
+
+def test_delays_in_loops_do_not_shrink_to_nothing():
+    net = small_network()
+    net.connect("hidden", "hidden", weight=0.05, delay=0.3)
+    net = trained(net, learn={"delay": 0.5}, epochs=2).network
+    assert net.projections["hidden->hidden"].delay.min() >= 0.1
+    assert net.projections["in->hidden"].delay.min() == 0.0
+
+
+def test_thresholds_stay_above_the_reset():
+    net = trained(learn={"v_th": 1.0}, epochs=3).network
+    assert net.populations["hidden"].neurons.params["v_th"] >= 0.05
+
+
+def test_samples_without_input_do_not_raise_weights():
+    empty = [(([], []), 0)] * 10
+    net = trained(data=empty, epochs=3).network
+    assert same(values(net), values(trained(data=empty, epochs=1, silent=False).network))
+
+
+def test_sources_with_spikes_of_their_own_fire_in_every_sample():
+    net = small_network()
+    clock = net.add(ns.SpikeSource(1, times=[2.0, 99.0], ids=[0, 0]), "clock")
+    net.connect(clock, "hidden", weight=0.1)
+    data = [
+        ({"in": spikes}, label) for spikes, label in (YinYang(20, seed=1)[k] for k in range(20))
+    ]
+    with_clock = ns.score(
+        net, data, loss=ns.FirstSpikeCrossEntropy(population="out"), duration=30.0
+    )
+    one = ns.simulate(net, 30.0, engine="event", inputs={"in": data[0][0]["in"]})
+    assert one.counts["clock"][0] == 1
+    assert with_clock.spikes >= 6
+
+
+def test_a_checkpoint_of_another_network_or_other_data_is_refused(tmp_path):
+    path = tmp_path / "run.h5"
+    trained(checkpoint=path, epochs=1)
+    others = [{"net": small_network(2)}, {"data": YinYang(120, seed=6)}, {"validation": YinYang(9)}]
+    for other in others:
+        with pytest.raises(FormatError, match="must belong to a training with these arguments"):
+            trained(checkpoint=path, **other)
+
+
 def test_early_stopping_returns_the_best_network():
     history = trained(
         validation=YinYang(60, seed=6), epochs=30, patience=2,
@@ -251,6 +316,14 @@ def test_augmented_data_are_asked_for_anew():
         ({"loss": "ttfs"}, "loss must be a Loss"),
         ({"loss": ns.PeakCrossEntropy()}, "must be leaky integrators"),
         ({"patience": 3}, "patience must come with validation"),
+        ({"loss": ns.FirstSpikeMSE(population="in")}, "population must name neurons"),
+        ({"learn": {"weight": ns.Learnable(what="delay", rate=0.1)}}, r"learn\['weight'\] must be"),
+        ({"learn": [ns.Learnable(what="weight", rate=0.1)] * 2}, "must name 'weight' of .* once"),
+        ({"largest_gradient": -1.0}, "largest_gradient must be a number > 0"),
+        ({"silent": 3}, "silent must be a BumpSilent"),
+        ({"rate_targets": [ns.RateTarget(population="x")]}, "must be RateTarget of populations"),
+        ({"optimizer": "adam"}, r"optimizer must be Adam\(\) or SGD\(\)"),
+        ({"checkpoint": "/nowhere/run.h5"}, "path must be a file in a writable folder"),
     ],
 )
 def test_wrong_arguments_are_named(changed, message):

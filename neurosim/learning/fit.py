@@ -1,6 +1,7 @@
 """How is a network trained? Batches forward and back, a step, and again: `fit`."""
 
 import math
+import warnings
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ import numpy as np
 
 from .. import checks
 from ..engine.progress import Progress
-from ..errors import ParameterError
+from ..errors import ParameterError, SimulationError
 from ..network import Network
 from .batch import Batch
 from .gradient import LEAST_SLOPE, ExactGradient
@@ -22,6 +23,8 @@ from .samples import Samples
 from .saving import load_training, save_training
 from .scoring import score_of
 from .silent import Bumper, BumpSilent
+
+_FAR = 1e9  # no parameter of a network that works is beyond
 
 
 def fit(
@@ -36,7 +39,7 @@ def fit(
     validation: Any = None,
     optimizer: Adam | SGD | None = None,
     rate_targets: Sequence[RateTarget] = (),
-    silent: BumpSilent | None = None,
+    silent: BumpSilent | bool | None = None,
     largest_gradient: float = math.inf,
     least_slope: float = LEAST_SLOPE,
     patience: int | None = None,
@@ -73,8 +76,7 @@ def fit(
         Default: Adam().
     rate_targets : list of RateTarget, optional
     silent : BumpSilent, optional
-        The remedy for neurons that never fire; default ``BumpSilent()``, which
-        ``BumpSilent(step=0)`` switches off.
+        The remedy for neurons that never fire; default ``BumpSilent()``; False: none.
     largest_gradient : float
         Longer gradients (the norm over all numbers of one Learnable and name) are shortened to it.
     least_slope : float
@@ -95,6 +97,9 @@ def fit(
     Returns
     -------
     History
+        Where a training breaks down (a parameter leaves all bounds, a neuron fires without end),
+        or is interrupted by Ctrl-C, after its first epoch: what there is of it, with a warning,
+        and the reason in ``stop_reason``.
 
     Raises
     ------
@@ -126,13 +131,30 @@ def _tell(bar: Progress, before: int, done: int) -> None:
     bar.update(before + done)
 
 
+def _remedies(silent: Any, rate_targets: Any, network: Network) -> tuple[BumpSilent, tuple]:
+    """The checked remedies against silence and against too many spikes."""
+    if silent is None or silent is True:
+        silent = BumpSilent()
+    elif silent is False:
+        silent = BumpSilent(step=0.0)
+    if not isinstance(silent, BumpSilent):
+        raise ParameterError(f"fit.silent must be a BumpSilent, or False, got {silent!r}")
+    targets = (rate_targets,) if isinstance(rate_targets, RateTarget) else tuple(rate_targets)
+    for target in targets:
+        if not isinstance(target, RateTarget) or target.population not in network.populations:
+            raise ParameterError(
+                f"fit.rate_targets must be RateTarget of populations of the network, got {target!r}"
+            )
+    return silent, targets
+
+
 class Training:
     """A training under way; for the parameters see :func:`fit`."""
 
     def __init__(
         self, network: Network, data: Any, *, loss: Loss, duration: float, learn: Any, batch: int,
         validation: Any, optimizer: Any, rate_targets: Sequence[RateTarget],
-        silent: BumpSilent | None, largest_gradient: float, least_slope: float, seed: int,
+        silent: BumpSilent | bool | None, largest_gradient: float, least_slope: float, seed: int,
         threads: int, chunks: int, keep: bool,
     ) -> None:  # fmt: skip
         owner = "fit"
@@ -149,6 +171,13 @@ class Training:
         self.description, self.loss, self.duration = network, loss, duration
         output = loss.output(network)
         specs = learnables(learn)
+        silent, rate_targets = _remedies(silent, rate_targets, network)
+        if not isinstance(largest_gradient, (int, float)) or not largest_gradient > 0:
+            raise ParameterError(
+                f"{owner}.largest_gradient must be a number > 0, got {largest_gradient!r}"
+            )
+        if optimizer is not None and not isinstance(optimizer, (Adam, SGD)):
+            raise ParameterError(f"{owner}.optimizer must be Adam() or SGD(), got {optimizer!r}")
         self.machine = ExactGradient(
             network, duration, threads=threads, chunks=chunks, least_slope=least_slope
         )
@@ -156,8 +185,8 @@ class Training:
         self.machine.of_cells = any(p.spec.what in OF_FLOW for p in self.parameters)
         self.optimizer = Adam() if optimizer is None else optimizer
         self.states = [self.optimizer.begin(p.raw.size) for p in self.parameters]
-        self.bumper = Bumper(silent or BumpSilent(), self.machine, self.parameters, output)
-        self.rate_targets, self.largest = tuple(rate_targets), largest_gradient
+        self.bumper = Bumper(silent, self.machine, self.parameters, output)
+        self.rate_targets, self.largest = rate_targets, float(largest_gradient)
         self.samples = Samples(network, data, duration, keep)
         self.held_out = None if validation is None else Samples(network, validation, duration)
         self.history = History(network)
@@ -191,6 +220,11 @@ class Training:
         spec: Learnable = p.spec
         rate = spec.rate * (1.0 if spec.schedule is None else spec.schedule(epoch))
         p.move(rate * self.optimizer.step(state, gradient))
+        if not np.abs(p.raw).max(initial=0.0) < _FAR:  # nan, too
+            raise SimulationError(
+                f"fit: Learnable({spec.what!r}) of {p.name!r} must stay finite, but left all "
+                f"bounds in epoch {epoch + 1}; lower its rate = {rate:g}, or set largest_gradient"
+            )
         p.put()
 
     # ------------------------------------------------------------------ epochs
@@ -221,21 +255,33 @@ class Training:
             patience = checks.integer("fit", "patience", patience, low=1)
             if self.held_out is None:
                 raise ParameterError("fit: patience must come with validation samples")
-        if checkpoint is not None and Path(checkpoint).exists():
-            load_training(self, checkpoint)
-        history, n = self.history, len(self.samples)
-        with Progress(progress, epochs * n, "samples") as bar:
+        if checkpoint is not None:
+            (load_training if Path(checkpoint).exists() else save_training)(self, checkpoint)
+        history = self.history
+        history.stop_reason = ""
+        with Progress(progress, epochs * len(self.samples), "samples") as bar:
             while len(history.rows) < epochs and not self._has_waited(patience):
-                before = len(history.rows) * n
-                history.rows.append(self.epoch(len(history.rows), partial(_tell, bar, before)))
-                self._keep_best()
+                try:
+                    self._one_more(bar)
+                except (SimulationError, KeyboardInterrupt) as error:
+                    if not history.rows:
+                        raise
+                    history.stop_reason = f"stopped in epoch {len(history.rows) + 1}: {error!r}"
+                    warnings.warn(f"fit {history.stop_reason}", RuntimeWarning, stacklevel=3)
+                    break
                 if checkpoint is not None:
                     save_training(self, checkpoint)
         done = len(history.rows) >= epochs
-        history.stop_reason = "all epochs" if done else f"no better for {patience} epochs"
+        by_itself = "all epochs" if done else f"no better for {patience} epochs"
+        history.stop_reason = history.stop_reason or by_itself
         self._take_best()
         history.network = learnt_network(self.description, self.machine)
         return history
+
+    def _one_more(self, bar: Progress) -> None:
+        rows = self.history.rows
+        rows.append(self.epoch(len(rows), partial(_tell, bar, len(rows) * len(self.samples))))
+        self._keep_best()
 
     def _has_waited(self, patience: int | None) -> bool:
         rows = len(self.history.rows)

@@ -92,6 +92,11 @@ class ExactGradient:
                 built.rewire()
                 runner.rewire()
 
+    def leads_back(self, projection: int) -> bool:
+        """Can what a projection causes come back to its source?"""
+        pre, post = self.graph.pre[projection], self.graph.post[projection]
+        return any(pre in loop.members and post in loop.members for loop in self.loops)
+
     def set_params(self, name: str, changed: dict[str, Any]) -> None:
         """Give the cells of a population other parameters: each as many as it had."""
         population = self.network.populations[name]

@@ -24,7 +24,10 @@ class Scored(NamedTuple):
 def _check_labels(owner: str, labels: np.ndarray, n: int) -> np.ndarray:
     labels = np.asarray(labels)
     if labels.dtype.kind not in "iub" or labels.ndim != 1:
-        raise ParameterError(f"{owner}: labels must be whole numbers, one for each sample")
+        raise ParameterError(
+            f"{owner}: labels must be whole numbers, one for each sample, got {labels.dtype} of "
+            f"shape {labels.shape}"
+        )
     if labels.size and not (labels.min() >= 0 and labels.max() < n):
         raise ParameterError(
             f"{owner}: labels must lie in 0..{n - 1}, one class for each output neuron, got "
@@ -43,13 +46,27 @@ class Loss:
     """
 
     population: str = ""
+    of_potential = False  # of leaky integrators, rather than of spikes
 
     def output(self, network: Network) -> str:
-        """The name of the population: by default the last one."""
-        name = self.population or list(network.populations)[-1]
+        """The name of the population: by default the last one.
+
+        Raises
+        ------
+        ParameterError
+            There is none of the name, or its cells do not show what the loss reads.
+        """
+        owner, name = type(self).__name__, self.population or list(network.populations)[-1]
         if name not in network.populations or network.populations[name].is_source:
             raise ParameterError(
-                f"{type(self).__name__}.population must name neurons of the network, got {name!r}"
+                f"{owner}.population must name neurons of the network, got {name!r}"
+            )
+        if is_readout(network.populations[name]) != self.of_potential:
+            wanted = "leaky integrators, LI(n), whose potential is read"
+            wanted = wanted if self.of_potential else "cells that fire"
+            raise ParameterError(
+                f"{owner}.population must be {wanted}, got {name!r} of "
+                f"{network.populations[name].kind}"
             )
         return name
 
@@ -195,18 +212,10 @@ class _OfPotential(Loss):
     """Cross-entropy of what leaky integrators show."""
 
     scale: float = 1.0
+    of_potential = True
 
     def __post_init__(self) -> None:
         checks.number(type(self).__name__, "scale", self.scale, above=0)
-
-    def output(self, network: Network) -> str:
-        name = super().output(network)
-        if not is_readout(network.populations[name]):
-            raise ParameterError(
-                f"{type(self).__name__}.population must be leaky integrators, LI(n), whose "
-                f"potential is read, got {name!r} of {network.populations[name].kind}"
-            )
-        return name
 
     def read(self, batch: Batch) -> np.ndarray:
         """(samples, n) what is read."""
@@ -253,7 +262,7 @@ class IntegralCrossEntropy(_OfPotential):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.decay > 0:
+        if not isinstance(self.decay, (int, float)) or not self.decay > 0:
             raise ParameterError(f"IntegralCrossEntropy: decay must be > 0 ms, got {self.decay!r}")
 
     def read(self, batch: Batch) -> np.ndarray:

@@ -20,6 +20,8 @@ OF_FLOW = ("tau_m", "tau_syn", "tau_syn_exc", "tau_syn_inh", "i_ext")
 OF_CELLS = ("v_th", *OF_FLOW)
 SHARES = ("synapse", "axon", "dendrite", "projection")
 FORMS = ("clip", "sigmoid", "softplus")
+LEAST_BACK = 0.1  # ms: of delays in loops, which windows cannot be longer than
+NEAREST = 0.05  # of the way from the reset to the threshold
 _LOW = {"delay": 0.0, "tau_m": 0.1, "tau_syn": 0.1, "tau_syn_exc": 0.1, "tau_syn_inh": 0.1}
 
 
@@ -33,7 +35,9 @@ class Learnable:
     rate : float            of the optimizer; with Adam about the change per batch, in the unit
                             of the parameter (with a form other than "clip": of what is formed)
     of : list of str        projections, or populations; default: all that have it
-    low, high : float       bounds; delays are never below 0, time constants never below 0.1 ms
+    low, high : float       bounds; delays are never below 0, or, where spikes can come back, below
+                            0.1 ms (or the smallest one given); time constants never below 0.1 ms;
+                            thresholds stay above the reset
     share : {"synapse", "axon", "dendrite", "projection"}
         Of weights and delays: each its own, or one for all synapses of a source neuron (an axonal
         delay), of a target neuron (a dendritic one), or of the projection.
@@ -88,6 +92,12 @@ def learnables(learn: Any) -> list[Learnable]:
     ParameterError
     """
     if isinstance(learn, Mapping) and learn:
+        for name, value in learn.items():
+            if isinstance(value, Learnable) and value.what != name:
+                raise ParameterError(
+                    f"fit: learn[{name!r}] must be a Learnable of {name!r}, got one of "
+                    f"{value.what!r}; give a list of Learnable to name things freely"
+                )
         return [
             value if isinstance(value, Learnable) else Learnable(what=name, rate=value)
             for name, value in learn.items()
@@ -170,8 +180,10 @@ class OfSynapses(Parameter):
         kinds = {"synapse": np.arange(n), "axon": pre, "dendrite": post, "projection": np.zeros(n)}
         group = np.unique(kinds[spec.share], return_inverse=True)[1].reshape(-1)
         if spec.what == "weight" and p.post.ports == ("exc", "inh") and n:
-            is_exc = graph.ports[self.place.start] == 0
-            spec = replace(spec, low=max(spec.low, 0.0)) if is_exc else replace(spec, high=0.0)
+            spec = _of_sign(spec, name, graph.ports[self.place.start] == 0)
+        if spec.what == "delay" and machine.leads_back(k) and n:
+            least = min(LEAST_BACK, float(graph.delays[self.place].min()))
+            spec = replace(spec, low=max(spec.low, least))
         self.array = graph.weights if spec.what == "weight" else graph.delays
         super().__init__(spec, name, self.array[self.place], group)
 
@@ -183,6 +195,18 @@ class OfSynapses(Parameter):
     def put(self) -> None:
         """Let them act."""
         self.array[self.place] = self.values()
+
+
+def _of_sign(spec: Learnable, name: str, is_exc: bool) -> Learnable:
+    """The bounds of weights of the ports "exc" and "inh"."""
+    low, high = (max(spec.low, 0.0), spec.high) if is_exc else (spec.low, min(spec.high, 0.0))
+    if not low < high:
+        sign = ">= 0 at the port 'exc'" if is_exc else "<= 0 at the port 'inh'"
+        raise ParameterError(
+            f"Learnable('weight'): the weights of projection {name!r} must be {sign}, which "
+            f"low = {spec.low:g} and high = {spec.high:g} leave no room for"
+        )
+    return replace(spec, low=low, high=high)
 
 
 class OfCells(Parameter):
@@ -197,6 +221,11 @@ class OfCells(Parameter):
         self.one_each = bool(np.ndim(given))
         n = neurons.n
         group = np.arange(n) if self.one_each else np.zeros(n, np.int64)
+        if spec.what == "v_th":  # at the reset or below, a cell would fire without end
+            reset = np.broadcast_to(neurons.params["v_reset"], n)
+            spec = replace(
+                spec, low=max(spec.low, float((reset + NEAREST * (given - reset)).max()))
+            )
         super().__init__(spec, name, np.broadcast_to(given, n).astype(float), group)
 
     def gradient(self, totals: Gradients) -> np.ndarray:
@@ -253,6 +282,13 @@ def parameters_of(machine: ExactGradient, learn: list[Learnable]) -> list[Parame
         if not wanted:
             raise ParameterError(f"Learnable({spec.what!r}): the network has nothing of the kind")
         found += [kind(spec, machine, name) for name in wanted]
+    named = [(p.spec.what, p.name) for p in found]
+    for what, name in named:
+        if named.count((what, name)) > 1:
+            raise ParameterError(
+                f"fit: learn must name {what!r} of {name!r} once, but has it several times; "
+                "give each Learnable its own of="
+            )
     return found
 
 

@@ -23,7 +23,7 @@ class Samples:
     data : sequence of (spikes, label)
         Spikes are (times, ids), or an object with these attributes, where the network has one
         SpikeSource; or a mapping of source names to them. Times in ms from the beginning of the
-        sample.
+        sample. A source that a sample does not name fires at its own times, if it has any.
     duration : float
     keep : bool             ask for each item once
 
@@ -44,6 +44,11 @@ class Samples:
         self.data, self.duration, self.keep = data, duration, keep
         self.sources = {
             name: (k, p.n) for k, (name, p) in enumerate(network.populations.items()) if p.is_source
+        }
+        self.own = {  # sources with spikes of their own fire in every sample that gives them none
+            name: (p.neurons.times[p.neurons.times < duration], p.neurons.ids)
+            for name, p in network.populations.items()
+            if p.is_source and len(p.neurons.times)
         }
         self.n_populations = len(network.populations)
         self._kept: tuple[GivenSpikes, np.ndarray] | None = None
@@ -79,7 +84,10 @@ class Samples:
                     f"network has the sources {list(self.sources)}"
                 )
             spikes = {next(iter(self.sources)): spikes}
-        found = {}
+        found = {
+            self.sources[name][0]: (times, ids[: times.size])
+            for name, (times, ids) in self.own.items()
+        }
         for name, value in spikes.items():
             if name not in self.sources:
                 raise ParameterError(

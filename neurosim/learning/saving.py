@@ -1,13 +1,17 @@
 """How does a training go on in another process? One HDF5 file, replaced after every epoch."""
 
+import hashlib
 import json
+from dataclasses import is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..engine.checkpoint import describe
 from ..errors import FormatError
 from ..files import write_whole
+from .parameters import Learnable
 
 if TYPE_CHECKING:
     from .fit import Training
@@ -17,13 +21,31 @@ _VERSION = 1
 
 def _fingerprint(training: "Training") -> str:
     """What has to be the same in the file and in the call."""
-    names = [(p.name, repr(p.spec), p.raw.size) for p in training.parameters]
-    return repr((
-        names, training.seed, training.batch_size, len(training.samples), training.duration,
-        repr(training.loss), repr(training.optimizer), repr(training.bumper.spec),
-        repr(training.rate_targets), training.largest, training.machine.chunks,
-        training.least_slope,
-    ))  # fmt: skip
+    digest = hashlib.sha256(b"training")
+    describe(digest, training.description)
+    samples = [training.samples, training.held_out]
+    for one in samples:
+        if one is not None and one.keep:
+            given, _, labels = one.batch(np.arange(len(one)))
+            for array in (*given, labels):
+                digest.update(np.ascontiguousarray(array).tobytes())
+    specs = [(p.name, p.raw.size, _text(p.spec)) for p in training.parameters]
+    rest = (
+        specs, training.seed, training.batch_size, [one and len(one) for one in samples],
+        training.duration, repr(training.loss), repr(training.optimizer),
+        repr(training.bumper.spec), repr(training.rate_targets), training.largest,
+        training.machine.chunks, training.least_slope,
+    )  # fmt: skip
+    digest.update(repr(rest).encode())
+    return digest.hexdigest()
+
+
+def _text(spec: Learnable) -> str:
+    """The specification; of a schedule that is a mere function its name."""
+    schedule = spec.schedule
+    if schedule is not None and not is_dataclass(schedule):
+        schedule = f"{schedule.__module__}.{schedule.__qualname__}"
+    return repr(replace(spec, schedule=None)) + repr(schedule)
 
 
 def save_training(training: "Training", path: str | Path) -> None:
@@ -41,7 +63,7 @@ def _write(training: "Training", file: Any) -> None:
     file.attrs["version"], file.attrs["fingerprint"] = _VERSION, _fingerprint(training)
     file.attrs["rows"] = json.dumps(training.history.rows)
     file.attrs["best_epoch"] = training.history.best_epoch
-    score, raws = training.best if training.best else ((), [])
+    score, raws = training.best if training.best else ((), [p.raw for p in training.parameters])
     file.attrs["best_score"] = json.dumps(list(score))
     for k, (p, state) in enumerate(zip(training.parameters, training.states, strict=True)):
         file[f"raw/{k}"], file[f"best/{k}"] = p.raw, raws[k]
@@ -77,6 +99,8 @@ def load_training(training: "Training", path: str | Path) -> None:
             bests = [np.asarray(file[f"best/{k}"]) for k in number]
             states = [{n: np.asarray(a) for n, a in file[f"optimizer/{k}"].items()} for k in number]
             silent = {name: np.asarray(a) for name, a in file["silent"].items()}
+    except FormatError:
+        raise
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise FormatError(f"{path}: must be a whole checkpoint of a training ({error})") from None
     for p, raw, best, state, own in zip(
@@ -90,5 +114,5 @@ def load_training(training: "Training", path: str | Path) -> None:
         p.put()
     training.bumper.restore(silent)
     training.history.rows, training.history.best_epoch = rows, best_epoch
-    training.best = tuple(score), bests
+    training.best = (tuple(score), bests) if rows else None
     training.machine.changed()

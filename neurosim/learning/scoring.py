@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import checks
+from ..errors import ParameterError
 from ..network import Network
 from .batch import Batch
 from .gradient import ExactGradient
@@ -59,6 +60,12 @@ def score(
     [0, 1, 1]
     """
     duration = checks.number("score", "duration", duration, above=0, unit="ms")
+    threads = checks.integer("score", "threads", threads, low=1, high=1024)
+    if not isinstance(network, Network) or not network.populations:
+        raise ParameterError(f"score.network must be a Network with populations, got {network!r}")
+    if not isinstance(loss, Loss):
+        raise ParameterError(f"score.loss must be a Loss, got {loss!r}")
+    loss.output(network)
     machine = ExactGradient(network, duration, threads=threads)
     return score_of(machine, Samples(network, data, duration), loss)
 

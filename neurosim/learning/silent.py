@@ -11,13 +11,16 @@ from .gradient import ExactGradient
 from .graph import is_readout
 from .parameters import OfSynapses, Parameter
 
+_MOST = 7  # bumps until the step has its full length
+
 
 @dataclass(frozen=True, kw_only=True)
 class BumpSilent:
     """Raise all learnt weights into neurons that are silent in too many samples of a batch.
 
     Outside the optimizer, as Adam would scale it away. The step doubles with each batch in
-    which the neuron stays too silent (Göltz et al. 2021).
+    which the neuron stays too silent, up to 64 times (Göltz et al. 2021). Samples without any spike
+    that could have reached the neuron do not count.
 
     Parameters
     ----------
@@ -28,7 +31,7 @@ class BumpSilent:
 
     step: float = 5e-4
     hidden: float = 0.3
-    output: float = 0.0
+    output: float = 0.05
 
     def __post_init__(self) -> None:
         checks.number("BumpSilent", "step", self.step, low=0)
@@ -57,10 +60,13 @@ class Bumper:
         """Raise the weights of those who were too silent in a batch."""
         too_silent = np.zeros(self.doublings.size, bool)
         for name in self.names:
-            share = (batch.counts(name) == 0).mean(axis=0)
+            heard = self._heard(batch, name)
+            if not heard.any():
+                continue
+            share = (batch.counts(name)[heard] == 0).mean(axis=0)
             borne = self.spec.output if name == self.output else self.spec.hidden
             too_silent[batch.neurons(name)] = share > borne
-        self.doublings = np.where(too_silent, np.minimum(self.doublings + 1, 20), 0)
+        self.doublings = np.where(too_silent, np.minimum(self.doublings + 1, _MOST), 0)
         if not too_silent.any():
             return
         cells, graph = self.machine.cells, self.machine.graph
@@ -71,6 +77,14 @@ class Bumper:
             counts = np.maximum(np.bincount(p.group, minlength=p.raw.size), 1)
             p.move(-np.bincount(p.group, by_place, p.raw.size) / counts)
             p.put()
+
+    def _heard(self, batch: Batch, name: str) -> np.ndarray:
+        """In which samples did anybody fire who projects to a population?"""
+        heard = np.zeros(len(batch), bool)
+        for p in self.machine.network.projections.values():
+            if p.post.name == name:
+                heard |= batch.counts(p.pre.name).any(axis=1)
+        return heard
 
     def saved(self) -> dict[str, Any]:
         """The state."""

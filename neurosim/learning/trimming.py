@@ -65,6 +65,8 @@ def round_delays(
     [0.5, 1.5, 3.5]
     """
     step = checks.number("round_delays", "step", step, above=0, unit="ms")
+    if longest is not None:
+        longest = checks.number("round_delays", "longest", longest, low=0, unit="ms")
     changed = {}
     for name in _chosen("round_delays", network, of):
         s = expand(network, name)
