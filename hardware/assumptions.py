@@ -8,6 +8,8 @@ from .wiring import Wiring
 FEATURES = {
     "exponential_synapse": "an exponential synapse",
     "two_exponential_synapses": "two exponential synapses per neuron",
+    "alpha_synapse": "an alpha synapse",
+    "step_synapse": "synaptic currents that last",
     "refractory": "a refractory period",
     "soft_reset": "a reset by subtraction",
 }

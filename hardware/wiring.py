@@ -186,11 +186,15 @@ def _features(populations: list[Any]) -> tuple[str, ...]:
     for population in populations:
         if population.is_source or not population.n:
             continue
-        params = population.neurons.params
+        params, state = population.neurons.params, population.neurons.model.state
         if "tau_syn_exc" in params:
             found.add("two_exponential_synapses")
-        if "tau_syn" in params:
+        elif "x_syn" in state:
+            found.add("alpha_synapse")
+        elif "tau_syn" in params:
             found.add("exponential_synapse")
+        elif "i_syn" in state:
+            found.add("step_synapse")
         if np.any(np.asarray(params.get("t_ref", 0.0)) > 0):
             found.add("refractory")
         if np.any(np.asarray(params.get("soft_reset", 0.0)) > 0):

@@ -169,6 +169,17 @@ def test_run_gives_the_same_spikes_as_the_script(net):
     assert "10 neurons" in call("run", net, "--t", "50")[1]
 
 
+def test_run_takes_the_engine_that_is_asked_for(net):
+    code, text, _ = call("run", net, "--t", "50", "--engine", "event", "--json")
+    summary = json.loads(text)
+    assert code == 0
+    assert (summary["engine"], summary["engine_reason"]) == ("event", "asked for")
+    result = ns.simulate(read_network(net).network, 50.0, engine="event", progress=False)
+    assert summary["spikes"]["out"] == int(result.counts["out"].sum())
+    message = refused("run", net, "--t", "50", "--engine", "event", "--dt", "0.1")
+    assert "simulate.dt must be left out for the event engine" in message
+
+
 def test_an_unwritable_folder_is_refused_and_nothing_is_left(net, tmp_path):
     before = sorted(tmp_path.iterdir())
     message = refused("run", net, "--t", "10", "--out", net / "out")

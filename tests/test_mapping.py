@@ -16,6 +16,7 @@ import neurosim.hardware as hw
 from neurosim.errors import MappingError, ParameterError
 from neurosim.hardware.chip import frozen
 from neurosim.hardware.rules import synlist_words
+from neurosim.hardware.wiring import _features
 
 
 def list_words_by_hand(n: int, entry: int) -> int:
@@ -607,3 +608,18 @@ def test_a_hundred_thousand_neurons_map_in_seconds():
     mapping = hw.map_network(net, "loihi")
     assert time.perf_counter() - start < 60
     assert mapping.usage["neurons"].sum() == 100_000
+
+
+@pytest.mark.parametrize(
+    "cell, feature",
+    [
+        ({"tau_syn": 5.0, "synapse": "alpha"}, "alpha_synapse"),
+        ({"synapse": "step"}, "step_synapse"),
+        ({"tau_syn": 5.0}, "exponential_synapse"),
+        ({"tau_syn": (5.0, 2.0)}, "two_exponential_synapses"),
+    ],
+)
+def test_each_kind_of_synapse_is_its_own_feature(cell, feature):
+    net = ns.Network()
+    net.connect(net.add(ns.SpikeSource(1), "in"), net.add(ns.LIF(1, **cell), "cells"))
+    assert _features(list(net.populations.values())) == (feature,)

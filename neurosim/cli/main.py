@@ -130,13 +130,20 @@ def demo(events: Path | None, out: Path, seed: int | None, threads: int, as_json
 
 @cli.command(
     epilog=_example(
-        "neurosim run net.toml --t 1000\nneurosim run net.toml --t 500 --json\n"
+        "neurosim run net.toml --t 1000\nneurosim run net.toml --t 500 --engine event --json\n"
         "neurosim run net.toml --t 100000 --out out --checkpoint-every 1000"
     )
 )
 @click.argument("network", type=click.Path(path_type=Path), metavar="NETWORK.toml")
 @click.option("--t", "duration", type=float, required=True, help="Duration in ms (or steps).")
-@click.option("--dt", type=float, default=0.1, show_default=True, help="Grid step in ms.")
+@click.option("--dt", type=float, help="Grid step in ms, of the clock engine.  [default: 0.1]")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "clock", "event"]),
+    default="auto",
+    show_default=True,
+    help="Steps on a grid, or exact events in continuous time.",
+)
 @seed_option
 @threads_option
 @click.option("--out", type=click.Path(path_type=Path), help="Folder for results.")

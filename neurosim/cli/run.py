@@ -22,7 +22,8 @@ def run_file(
     path: Path,
     *,
     duration: float,
-    dt: float,
+    dt: float | None,
+    engine: str,
     seed: int | None,
     threads: int,
     out: Path | None,
@@ -37,7 +38,9 @@ def run_file(
         The file, a parameter or the output folder is at fault.
     """
     described = read_network(path, seed=seed)
-    options: dict[str, Any] = {"dt": dt} if described.network.time == "continuous" else {}
+    options: dict[str, Any] = {"engine": engine}
+    if dt is not None and described.network.time == "continuous":
+        options["dt"] = dt
     options |= {"record": described.record, "threads": threads, "progress": progress}
     options["inputs"] = described.inputs
     if checkpoint_every is not None:
@@ -123,6 +126,7 @@ def summarise(result: Any) -> dict[str, Any]:
         "seed": int(result.seed),
         "threads": int(result.threads),
         "engine": result.engine,
+        "engine_reason": result.engine_reason,
         "dtype": str(result.dtype),
         "stop_reason": result.stop_reason,
         "neurons": {name: len(counts) for name, counts in result.counts.items()},
