@@ -211,6 +211,29 @@ def test_a_loss_of_ones_own_works():
     assert history.rows[-1]["loss"] < history.rows[0]["loss"]
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ns.StepDecay(every=0),
+        lambda: ns.CosineDecay(0),
+        lambda: ns.Learnable(what="delay", rate=0.1, low="a"),
+        lambda: ns.Learnable(what="delay", rate=0.1, high=None),
+        lambda: ns.Learnable(what="delay", rate=0.1, low=3.0, high=2.0),
+        lambda: ns.Learnable(what="weight", rate=0.1, schedule=3),
+        lambda: ns.Learnable(what="weight", rate=0.1, form="sigmoid"),
+        lambda: ns.RateTarget(population="x", low=2.0, high=1.0),
+        lambda: ns.IntegralCrossEntropy(decay="a"),
+        lambda: PairedMotifs(10, classes=3),
+        lambda: PairedMotifs(10, jitter=float("nan")),
+        lambda: YinYang(10, bias=float("nan")),
+        lambda: YinYang(points=(np.zeros((4, 3)), np.zeros(4))),
+    ],
+)
+def test_descriptions_are_checked_when_they_are_made(make):
+    with pytest.raises(ParameterError):
+        make()
+
+
 def test_spike_losses_refuse_leaky_integrators():
     net = ns.Network()
     inp, out = net.add(ns.SpikeSource(5), "in"), net.add(ns.LI(3), "out")

@@ -64,6 +64,10 @@ class StepDecay:
     factor: float = 0.95
     every: int = 20
 
+    def __post_init__(self) -> None:
+        checks.number("StepDecay", "factor", self.factor, low=0)
+        checks.integer("StepDecay", "every", self.every, low=1)
+
     def __call__(self, epoch: int) -> float:
         return self.factor ** (epoch // self.every)
 
@@ -74,6 +78,10 @@ class CosineDecay:
 
     epochs: int
     last: float = 0.0
+
+    def __post_init__(self) -> None:
+        checks.integer("CosineDecay", "epochs", self.epochs, low=1)
+        checks.number("CosineDecay", "last", self.last, low=0)
 
     def __call__(self, epoch: int) -> float:
         done = min(epoch / max(1, self.epochs - 1), 1.0)

@@ -67,6 +67,17 @@ class Learnable:
         checks.number(owner, "rate", self.rate, low=0)
         checks.choice(owner, "share", self.share, SHARES)
         checks.choice(owner, "form", self.form, FORMS)
+        for name in ("low", "high"):
+            value = getattr(self, name)
+            if not isinstance(value, (int, float, type(None))) or (name, value) == ("high", None):
+                raise ParameterError(
+                    f"Learnable({self.what!r}).{name} must be a number, got {value!r}"
+                )
+        if self.schedule is not None and not callable(self.schedule):
+            raise ParameterError(
+                f"Learnable({self.what!r}).schedule must be a function of the epoch, such as "
+                f"CosineDecay(100), got {self.schedule!r}"
+            )
         least = _LOW.get(self.what, -math.inf)
         low = least if self.low is None else max(float(self.low), least)
         object.__setattr__(self, "low", low)
