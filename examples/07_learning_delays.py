@@ -39,7 +39,7 @@ slower = ns.CosineDecay(args.epochs, last=0.02)
 fast = ns.Learnable(what="weight", rate=1e-2, schedule=slower)
 slow = ns.Learnable(what="weight", rate=5e-3, schedule=slower)
 delay = ns.Learnable(what="delay", rate=0.06, schedule=slower)
-arms = {  # the best of equally many trials for each
+arms = {  # the best of some twenty trials for each
     "weights": (network(0.0, 10.0, 1.2, 0.6), [fast]),
     "weights and delays": (network(ns.Uniform(0.0, 3.0), 5.0, 1.8, 0.3), [slow, delay]),
 }

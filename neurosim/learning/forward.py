@@ -8,7 +8,7 @@ from .._jit import FLOAT64, INT32, address, address_of, kernel, view
 from ..engine.exact.build import ExactBuilt
 from ..engine.exact.calendar import push
 from ..engine.exact.part import Part
-from ..engine.exact.tables import DONE, ENDLESS, NEVER, Control, Desk
+from ..engine.exact.tables import DONE, ENDLESS, Control, Desk
 from ..engine.exact.windows import advance
 from ..errors import SimulationError
 from .tables import PORTS, GivenSpikes, Record
@@ -34,7 +34,7 @@ def _empty(calendar, control):
 
 
 @kernel
-def _begin(wiring, calendar, neurons, control, moments, bits, per_ms, states, first_due, given, k):
+def _begin(wiring, calendar, neurons, control, moments, bits, per_ms, states, given, k):
     """Back to time 0, with the spikes of sample ``k`` to come."""
     _empty(calendar, control)
     moments[:] = 0.0
@@ -55,13 +55,8 @@ def _begin(wiring, calendar, neurons, control, moments, bits, per_ms, states, fi
         for i in range(state.size):
             state[i] = initial[i]
         for i in range(first, first + n):
-            neurons.last[i] = 0.0
-            neurons.due[i] = neurons.look[i] = first_due[i]
-            if first_due[i] < NEVER:
-                push(
-                    calendar, control, desk[Desk.STAGE], first_due[i], 0.0, i << bits | look, 0.0,
-                    per_ms,
-                )  # fmt: skip
+            neurons.last[i] = neurons.due[i] = neurons.look[i] = 0.0
+            push(calendar, control, desk[Desk.STAGE], 0.0, 0.0, i << bits | look, 0.0, per_ms)
 
 
 @kernel
@@ -94,7 +89,7 @@ def _note(wiring, states, record, k):
 @kernel
 def run_samples(
     wiring, calendar, neurons, scratch, control, moments, progress, offers, bits, per_ms, until,
-    states, first_due, given, order, record, place,
+    states, given, order, record, place,
 ):  # fmt: skip
     """Run the samples ``order`` from number place[0] on; place[1]: one is under way.
 
@@ -103,7 +98,7 @@ def run_samples(
     while place[0] < order.size:
         if place[1] == 0:
             _begin(
-                wiring, calendar, neurons, control, moments, bits, per_ms, states, first_due, given,
+                wiring, calendar, neurons, control, moments, bits, per_ms, states, given,
                 order[place[0]],
             )  # fmt: skip
             progress[:] = 0
@@ -161,16 +156,12 @@ class Runner:
         built = self.built
         self.part.make_calendar(0.0)
         self.part.begin_lists({})
-        self.part._more_blocks(built.size + 64)
+        self.part.more_blocks(built.size)  # for a look at everybody
         self.states = np.zeros((len(built.populations), 4), np.int64)
         for k, p in enumerate(built.populations):
             if not p.is_source:
                 places = address(p.state), address(p.initial), p.state.size, len(p.state) - 2
                 self.states[k] = places
-        self.first_due = np.full(built.size, NEVER)
-        for p in built.populations:
-            if not p.is_source:
-                self.first_due[p.first : p.first + p.population.n] = 0.0
 
     def run(self, given: GivenSpikes, order: np.ndarray) -> Record:
         """Run some samples, and return their spikes.
@@ -191,7 +182,7 @@ class Runner:
             status = run_samples(
                 built.wirings[0], part.calendar, built.neurons, part.scratch, part.control,
                 part.moments, progress, offers, built.bits, part.per_ms, self.until, self.states,
-                self.first_due, given, order, record, place,
+                given, order, record, place,
             )  # fmt: skip
             if status == DONE:
                 return _cut(record)

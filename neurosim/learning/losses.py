@@ -1,6 +1,7 @@
 """What is wanted of the output? Losses of first spike times, and of spike counts."""
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ def _check_labels(owner: str, labels: np.ndarray, n: int) -> np.ndarray:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Loss:
+class Loss(ABC):
     """What all losses share: the population whose spikes are read, one neuron for each class.
 
     A loss of one's own derives from it and defines ``score(batch, labels, gradient)``: it returns
@@ -70,9 +71,9 @@ class Loss:
             )
         return name
 
+    @abstractmethod
     def score(self, batch: Batch, labels: np.ndarray, gradient: bool) -> Scored:
         """Losses and predictions, and, where asked for, derivatives into the batch."""
-        raise NotImplementedError
 
 
 def _first(batch: Batch, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -81,6 +82,18 @@ def _first(batch: Batch, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]
     fired = np.isfinite(times)
     predicted = np.where(fired.any(axis=1), times.argmin(axis=1), -1)
     return np.where(fired, times, batch.duration), fired, predicted
+
+
+def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """(losses, their derivatives by the logits)."""
+    rows = np.arange(labels.size)
+    shifted = logits - logits.max(axis=1, keepdims=True)
+    share = np.exp(shifted)
+    total = share.sum(axis=1, keepdims=True)
+    share /= total
+    losses = np.log(total[:, 0]) - shifted[rows, labels]
+    share[rows, labels] -= 1.0
+    return losses, share
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,17 +127,11 @@ class FirstSpikeCrossEntropy(Loss):
         times, fired, predicted = _first(batch, name)
         labels = _check_labels(type(self).__name__, labels, times.shape[1])
         rows = np.arange(len(batch))
-        logits = -times / self.tau
-        logits -= logits.max(axis=1, keepdims=True)
-        share = np.exp(logits)
-        share /= share.sum(axis=1, keepdims=True)
+        losses, by_logit = _cross_entropy(-times / self.tau, labels)
         right = times[rows, labels]
-        losses = -np.log(np.maximum(share[rows, labels], 1e-300))
         losses += self.early * np.expm1(right / self.tau_early)
         if gradient:
-            by_time = -share
-            by_time[rows, labels] += 1.0
-            by_time /= self.tau
+            by_time = -by_logit / self.tau
             by_time[rows, labels] += self.early / self.tau_early * np.exp(right / self.tau_early)
             batch.pull_first_spikes(np.where(fired, by_time, 0.0) / len(batch))
         return Scored(losses, predicted)
@@ -195,18 +202,6 @@ class RateTarget:
         batch.push(self.population, np.tile(self.strength * excess / len(batch), (len(batch), 1)))
 
 
-def _cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(losses, their derivatives by the logits)."""
-    rows = np.arange(labels.size)
-    shifted = logits - logits.max(axis=1, keepdims=True)
-    share = np.exp(shifted)
-    total = share.sum(axis=1, keepdims=True)
-    share /= total
-    losses = np.log(total[:, 0]) - shifted[rows, labels]
-    share[rows, labels] -= 1.0
-    return losses, share
-
-
 @dataclass(frozen=True, kw_only=True)
 class _OfPotential(Loss):
     """Cross-entropy of what leaky integrators show."""
@@ -217,9 +212,9 @@ class _OfPotential(Loss):
     def __post_init__(self) -> None:
         checks.number(type(self).__name__, "scale", self.scale, above=0)
 
+    @abstractmethod
     def read(self, batch: Batch) -> np.ndarray:
         """(samples, n) what is read."""
-        raise NotImplementedError
 
     def score(self, batch: Batch, labels: np.ndarray, gradient: bool) -> Scored:
         values = self.read(batch)

@@ -67,10 +67,10 @@ class Part:
             np.full(shape, -1, np.int32), np.zeros(shape, np.int32), np.zeros(slots, np.int64),
             np.zeros(0, np.int32), np.zeros(0), np.zeros((0, RECORD + 1)),
         )  # fmt: skip
-        self._more_blocks(_MARGIN)
+        self.more_blocks(_MARGIN)
         self._more_far(_MARGIN)
 
-    def _more_blocks(self, records: int) -> None:
+    def more_blocks(self, records: int) -> None:
         """At least double the ring's blocks, with room for so many more records."""
         old, slots = self.calendar.after.size, self.calendar.fills.size
         new = max(old, records // BLOCK + min(records, slots) + 2)
@@ -99,7 +99,7 @@ class Part:
         """Room for what the kernel could not place."""
         need = int(self.control[Control.NEED])
         if status == MORE_BLOCKS:
-            self._more_blocks(need)
+            self.more_blocks(need)
         elif status == MORE_FAR:
             self._more_far(need)
         elif status == MORE_SCRATCH:
@@ -146,7 +146,7 @@ class Part:
 
     def push(self, stage: int, times: np.ndarray, weights: np.ndarray, codes: np.ndarray) -> None:
         """Put records into the calendar."""
-        self._more_blocks(times.size)
+        self.more_blocks(times.size)
         self._more_far(times.size)
         codes, times = codes.astype(np.int32), np.ascontiguousarray(times)
         _push_all(

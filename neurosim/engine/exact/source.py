@@ -41,7 +41,7 @@ def _fire_source(w: Writer) -> list[str]:
     """Source of the search for the next spike before ``t``, and of the spike."""
     model = w.model
     if model.fire is None:
-        return ["            due = 1e301"]
+        return ["            due = 1e999  # never"]
     lines = [
         "            if due <= t and due < limit:",
         f"                wait = {w.call('crossing', horizon='t - last')}",
