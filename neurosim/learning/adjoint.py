@@ -26,7 +26,7 @@ import math
 import numpy as np
 
 from .._jit import kernel
-from .incoming import collect, retrace
+from .incoming import SPIKE, SYNAPSE, TIME, collect, retrace
 from .propagate import gains, held
 
 NEVER = -1.0
@@ -58,7 +58,7 @@ def _draw_back(cells, arrivals, adjoint, totals, n, to, since, v, i, j, of_cells
     dt = adjoint.now[n] - to
     adjoint.now[n] = to
     g_v, g_i, g_j = adjoint.v[n], adjoint.i[n, 0], adjoint.i[n, 1]
-    if g_v == 0.0 and g_i == 0.0 and g_j == 0.0:
+    if dt == 0.0 or (g_v == 0.0 and g_i == 0.0 and g_j == 0.0):
         return
     if of_cells:
         _of_cells(cells, adjoint, totals, n, dt, v, i, j)
@@ -84,13 +84,13 @@ def _slope(cells, n, v, i, j):
 @kernel
 def _arrive(graph, cells, arrivals, adjoint, drive, totals, n, k):
     """An arrival, in reverse: its weight, its delay, and the spike that it came from."""
-    e = arrivals.synapses[k]
+    e = np.int64(arrivals.come[k, SYNAPSE])
     port = np.int64(graph.ports[e])
     g_i = adjoint.i[n, port]
     shift = graph.weights[e] * (cells.rate[n, port] * g_i - cells.lift[n] * adjoint.v[n])
     totals.weights[e] += g_i
     totals.delays[e] += shift
-    drive[arrivals.spikes[k]] += shift
+    drive[np.int64(arrivals.come[k, SPIKE])] += shift
 
 
 @kernel
@@ -111,7 +111,7 @@ def _back(
     """All events of a neuron down to the time ``until``, in reverse."""
     while True:
         k, own = arrivals.left[n] - 1, arrivals.fired_left[n] - 1
-        arrived = arrivals.times[k] if k >= arrivals.begin[n] else NEVER
+        arrived = arrivals.come[k, TIME] if k >= arrivals.begin[n] else NEVER
         fired = NEVER
         if own >= arrivals.fired[n]:
             fired = record.times[arrivals.emissions[own]]

@@ -178,8 +178,8 @@ class ExactGradient:
         room, spikes = most_arrivals(self.graph, record, members, self._size(record))
         n = self.cells.v0.size
         return Arrivals(
-            np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(room),
-            np.zeros(room, np.int64), np.zeros(room, np.int64), np.zeros(room),
+            np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros((room, 3)),
+            np.zeros(3 * room), np.zeros(room, np.int32), np.zeros(room),
             np.zeros((room, PORTS)), np.zeros(room), np.zeros((room, PORTS)),
             np.zeros((room, PORTS)), np.zeros(n), np.zeros(n, np.int64), np.zeros(n, np.int64),
             np.zeros(spikes, np.int64), np.zeros((spikes, PORTS)),

@@ -6,8 +6,11 @@ between the run and the way back.
 
 import numpy as np
 
-from .._jit import kernel
+from .._jit import FLOAT64, address_of, kernel, view
+from ..engine.exact.sorting import sort_records
 from .propagate import held
+
+(TIME, SPIKE, SYNAPSE) = range(3)  # of an arrival
 
 
 @kernel
@@ -57,29 +60,9 @@ def _each(graph, record, members, sample, arrivals, is_counting):
                     continue
                 if not is_counting:
                     place = np.uint64(arrivals.left[n])
-                    arrivals.times[place] = time
-                    arrivals.synapses[place], arrivals.spikes[place] = synapse, k
+                    arrivals.come[place, TIME] = time
+                    arrivals.come[place, SPIKE], arrivals.come[place, SYNAPSE] = k, synapse
                 arrivals.left[n] += 1
-
-
-@kernel
-def _sort(times, synapses, spikes, begin, end):
-    """Shell sort by time, then synapse."""
-    gap = np.int64(1)
-    while gap * 3 < end - begin:
-        gap = 3 * gap + 1
-    while gap > 0:
-        for k in range(begin + gap, end):
-            t, e, s = times[k], synapses[k], spikes[k]
-            place = k
-            while place - gap >= begin and (
-                times[place - gap] > t or (times[place - gap] == t and synapses[place - gap] > e)
-            ):
-                times[place], synapses[place] = times[place - gap], synapses[place - gap]
-                spikes[place] = spikes[place - gap]
-                place -= gap
-            times[place], synapses[place], spikes[place] = t, e, s
-        gap //= 3
 
 
 @kernel
@@ -121,13 +104,13 @@ def collect(graph, record, members, sample, until, arrivals, is_read):
             arrivals.emissions[arrivals.fired_left[n]] = k
             arrivals.fired_left[n] += 1
     _each(graph, record, members, sample, arrivals, False)
+    come = view(address_of(arrivals.come), arrivals.come.size, FLOAT64)
     for p in members:
         for n in range(graph.firsts[p], graph.firsts[p + 1]):
             if arrivals.left[n] - arrivals.begin[n] > 1:
-                _sort(
-                    arrivals.times, arrivals.synapses, arrivals.spikes, arrivals.begin[n],
-                    arrivals.left[n],
-                )  # fmt: skip
+                sort_records(
+                    come, arrivals.begin[n], arrivals.left[n], arrivals.spare, arrivals.counts
+                )
 
 
 @kernel
@@ -141,16 +124,17 @@ def retrace(graph, cells, record, arrivals, n, until):
     while True:
         to, is_spike = until, False
         if k < arrivals.left[n]:
-            to = arrivals.times[k]
+            to = arrivals.come[k, TIME]
         if own < arrivals.fired_left[n] and record.times[arrivals.emissions[own]] <= to:
             to, is_spike = record.times[arrivals.emissions[own]], True
         if now < free and free <= to:
             to, is_spike = free, False
         is_end = now < free and to == free
-        leak, left, gain = held(to - now, rate_m, cells.rate[n, 0])
-        left_j = gain_j = 0.0
-        if cells.rate[n, 1] > 0.0:
-            _, left_j, gain_j = held(to - now, rate_m, cells.rate[n, 1])
+        leak, left, gain, left_j, gain_j = 1.0, 1.0, 0.0, 1.0, 0.0
+        if to > now:  # many inputs come at the same time as others
+            leak, left, gain = held(to - now, rate_m, cells.rate[n, 0])
+            if cells.rate[n, 1] > 0.0:
+                _, left_j, gain_j = held(to - now, rate_m, cells.rate[n, 1])
         if since >= 0:
             arrivals.leaks[since] = leak
             arrivals.lefts[since, 0], arrivals.lefts[since, 1] = left, left_j
@@ -167,11 +151,11 @@ def retrace(graph, cells, record, arrivals, n, until):
             arrivals.ends[own, 0], arrivals.ends[own, 1] = i, j
             own += 1
         elif k < arrivals.left[n]:
-            weight = graph.weights[arrivals.synapses[k]]
-            if graph.ports[arrivals.synapses[k]] == 0:
-                i += weight
+            e = np.int64(arrivals.come[k, SYNAPSE])
+            if graph.ports[e] == 0:
+                i += graph.weights[e]
             else:
-                j += weight
+                j += graph.weights[e]
             arrivals.v[k], arrivals.currents[k, 0], arrivals.currents[k, 1] = v, i, j
             since = k
             k += 1

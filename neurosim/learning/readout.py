@@ -17,7 +17,7 @@ import math
 import numpy as np
 
 from .._jit import kernel, shared
-from .incoming import collect, retrace
+from .incoming import SPIKE, SYNAPSE, TIME, collect, retrace
 from .propagate import gains
 
 PEAK, INTEGRAL = range(2)
@@ -93,7 +93,7 @@ def read(
                 now, v, i, j = 0.0, cells.v0[n], cells.i0[n, 0], cells.i0[n, 1]
                 best, at = v, 0.0
                 for k in range(arrivals.begin[n], arrivals.left[n] + 1):
-                    to = arrivals.times[k] if k < arrivals.left[n] else until
+                    to = arrivals.come[k, TIME] if k < arrivals.left[n] else until
                     place, top = _top(cells, n, to - now, v, i, j)
                     if top > best:
                         best, at = top, now + place
@@ -104,9 +104,11 @@ def read(
             else:
                 total = _start(cells, n, until, per_decay)
                 for k in range(arrivals.begin[n], arrivals.left[n]):
-                    e = arrivals.synapses[k]
+                    e = np.int64(arrivals.come[k, SYNAPSE])
                     rate = cells.rate[n, graph.ports[e]]
-                    h = _integral(arrivals.times[k], until, per_decay, cells.rate_m[n], rate)[1]
+                    h = _integral(arrivals.come[k, TIME], until, per_decay, cells.rate_m[n], rate)[
+                        1
+                    ]
                     total += graph.weights[e] * cells.lift[n] * h
                 values[sample, n - first] = total
 
@@ -179,7 +181,7 @@ def pull(
             _from_start(cells, n, until, at, kind, per_decay, c, totals)
             slope = 0.0
             for k in range(arrivals.begin[n], arrivals.left[n]):
-                s, e = arrivals.times[k], arrivals.synapses[k]
+                s, e = arrivals.come[k, TIME], np.int64(arrivals.come[k, SYNAPSE])
                 if kind == PEAK and s >= at:
                     break
                 port, weight = np.int64(graph.ports[e]), graph.weights[e]
@@ -188,7 +190,7 @@ def pull(
                 shift = weight * (cells.rate[n, port] * g_i - cells.lift[n] * c * by_v)
                 totals.weights[e] += g_i
                 totals.delays[e] += shift
-                drive[arrivals.spikes[k]] += shift
+                drive[np.int64(arrivals.come[k, SPIKE])] += shift
                 totals.lift[n] += c * weight * gain
                 totals.rate_m[n] -= c * weight * cells.lift[n] * slow
                 totals.rate[n, port] -= c * weight * cells.lift[n] * fast
@@ -196,15 +198,15 @@ def pull(
                 slope = _kink(graph, cells, record, arrivals, n, at, until)
                 if slope != 0.0:
                     k = _arrival_at(arrivals, n, at)
-                    totals.delays[arrivals.synapses[k]] += c * slope
-                    drive[arrivals.spikes[k]] += c * slope
+                    totals.delays[np.int64(arrivals.come[k, SYNAPSE])] += c * slope
+                    drive[np.int64(arrivals.come[k, SPIKE])] += c * slope
 
 
 @kernel
 def _arrival_at(arrivals, n, at):
     """The number of the arrival at a time, or -1."""
     for k in range(arrivals.begin[n], arrivals.left[n]):
-        if arrivals.times[k] == at:
+        if arrivals.come[k, TIME] == at:
             return k
     return np.int64(-1)
 
@@ -216,6 +218,6 @@ def _kink(graph, cells, record, arrivals, n, at, until):
     if k < 0:
         return 0.0
     retrace(graph, cells, record, arrivals, n, until)
-    e = arrivals.synapses[k]
+    e = np.int64(arrivals.come[k, SYNAPSE])
     current = arrivals.currents[k, 0] + arrivals.currents[k, 1] - graph.weights[e]
     return cells.rate_m[n] * (cells.v_inf[n] - arrivals.v[k]) + cells.lift[n] * current

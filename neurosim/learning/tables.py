@@ -130,8 +130,9 @@ class Arrivals(NamedTuple):
     Attributes
     ----------
     begin, left : int64 (n,)                of each neuron's arrivals, and how far back we are
-    times : float64 (room,)
-    synapses, spikes : int64 (room,)
+    come : float64 (room, 3)                time, number of the spike in the record, and synapse
+    spare : float64 (3 room,)               of the sorting
+    counts : int32 (room,)
     v : float64 (room,)                     the state just after each arrival
     currents : float64 (room, PORTS)
     leaks : float64 (room,)                 e^{-rate_m dt} from each arrival to the next event
@@ -144,9 +145,9 @@ class Arrivals(NamedTuple):
 
     begin: np.ndarray
     left: np.ndarray
-    times: np.ndarray
-    synapses: np.ndarray
-    spikes: np.ndarray
+    come: np.ndarray
+    spare: np.ndarray
+    counts: np.ndarray
     v: np.ndarray
     currents: np.ndarray
     leaks: np.ndarray

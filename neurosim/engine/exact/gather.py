@@ -1,13 +1,10 @@
-"""Which arrivals has each neuron in this window? Taken from the calendar, by neuron, by time.
-
-Arrivals of a neuron are sorted by time, then port, then weight: an order that depends on
-nothing but the arrivals themselves, so neither on windows nor on threads.
-"""
+"""Which arrivals has each neuron in this window? Taken from the calendar, by neuron, by time."""
 
 import numpy as np
 
 from ..._jit import kernel, lowest_bit
 from .calendar import drop_chain, fetch_block, push_near
+from .sorting import sort_records
 from .tables import BLOCK, RECORD, Desk
 
 
@@ -86,38 +83,6 @@ def _distribute(calendar, stage, slot, limit, scratch, bits):
 
 
 @kernel
-def _is_before(a, j, t, weight, port):
-    """Does the record at ``j`` come before (t, weight, port)?"""
-    if a[j] != t:
-        return a[j] < t
-    if a[j + 2] != port:
-        return a[j + 2] < port
-    return a[j + 1] < weight
-
-
-@kernel
-def sort_arrivals(a, begin, end):
-    """Shell sort of the records begin..end by time, port and weight."""
-    gap = np.int64(1)
-    while gap * 3 < end - begin:
-        gap = 3 * gap + 1
-    while gap > 0:
-        for k in range(begin + gap, end):
-            at = k * RECORD
-            if not _is_before(a, at, a[at - gap * RECORD], a[at - gap * RECORD + 1],
-                              a[at - gap * RECORD + 2]):  # fmt: skip
-                continue
-            t, w, p = a[at], a[at + 1], a[at + 2]
-            place = k
-            while place - gap >= begin and not _is_before(a, (place - gap) * RECORD, t, w, p):
-                for c in range(RECORD):
-                    a[place * RECORD + c] = a[(place - gap) * RECORD + c]
-                place -= gap
-            a[place * RECORD], a[place * RECORD + 1], a[place * RECORD + 2] = t, w, p
-        gap //= 3
-
-
-@kernel
 def gather(calendar, control, stage, slot, limit, desks, members, scratch, bits):
     """Sort the records of a slot before ``limit`` by neuron and time; the others stay."""
     for m in members:
@@ -140,4 +105,7 @@ def gather(calendar, control, stage, slot, limit, desks, members, scratch, bits)
             job = np.uint64(k)
             scratch.waiting[np.uint64(first + scratch.jobs[job])] = 0
             if scratch.ends[job] - scratch.begins[job] > 1:
-                sort_arrivals(scratch.arrivals, scratch.begins[job], scratch.ends[job])
+                sort_records(
+                    scratch.arrivals, scratch.begins[job], scratch.ends[job], scratch.spare,
+                    scratch.counts,
+                )  # fmt: skip

@@ -90,7 +90,8 @@ class Part:
     def _make_scratch(self, size: int) -> None:
         n = self.built.size
         self.scratch = Scratch(
-            np.zeros(size * RECORD), np.zeros((size, RECORD)), np.zeros(n, np.int32),
+            np.zeros(size * RECORD), np.zeros((size, RECORD)), np.zeros(size * RECORD),
+            np.zeros(size, np.int32), np.zeros(n, np.int32),
             np.zeros(n, np.int64), np.zeros(n, np.int64), np.zeros(n, np.int32),
             np.zeros(n // 64 + 1, np.uint64), np.zeros(n // 4096 + 1, np.uint8),
         )  # fmt: skip

@@ -133,6 +133,8 @@ class Scratch(NamedTuple):
     ----------
     arrivals : float64 (room * RECORD,)     time, weight and port of each, by job
     kept : float64 (room, RECORD)           records of a later part of the window
+    spare : float64 (room * RECORD,)        of the sorting
+    counts : int32 (room,)
     jobs : int32 (n,)                       those of a population from its first neuron's place on
     begins, ends : int64 (n,)               of the arrivals of each job
     waiting : int32 (n,)                    arrivals of each neuron; then, where the next one goes
@@ -142,6 +144,8 @@ class Scratch(NamedTuple):
 
     arrivals: np.ndarray
     kept: np.ndarray
+    spare: np.ndarray
+    counts: np.ndarray
     jobs: np.ndarray
     begins: np.ndarray
     ends: np.ndarray
