@@ -1,6 +1,7 @@
 """Which versions of the peers are measured? Makes their environments, one each, pinned.
 
-The four need about 1.5 GB and a few minutes. What is there already is checked and left alone.
+The simulators need about 1.5 GB and a few minutes, PyTorch 5 GB. What is there already is checked
+and left alone.
 Usage::
 
     python benchmarks/peers/setup.py [--folder ~/.cache/neurosim-peers] [--again] [brian2] [nest]
@@ -19,12 +20,14 @@ PINS = {
     "neuron": ("neuron==9.0.2", "numpy>=2"),
     # the wheel asks for a processor of the level x86-64-v3 (AVX2)
     "arbor": ("arbor==0.12.2", "numpy>=2"),
+    "torch": ("torch==2.15.0", "numpy>=2"),  # brings its CUDA libraries: 5 GB
 }
 CHECKS = {
     "brian2": "import brian2",
     "nest": "import nest",
     "neuron": "from neuron import h; h.IntFire1()",
     "arbor": "import arbor; arbor.lif_cell('out', 'in')",
+    "torch": "import torch",
 }
 
 

@@ -7,8 +7,19 @@ from dataclasses import dataclass
 import numpy as np
 
 from .. import checks
+from .._jit import kernel
 
 Schedule = Callable[[int], float]  # epoch (from 0) to a factor of the rate
+
+
+@kernel
+def _adam(mean, square, gradient, step, beta_1, beta_2, steps, epsilon):
+    first, second = 1 - beta_1**steps, 1 - beta_2**steps
+    for k in range(gradient.size):
+        g = gradient[k]
+        mean[k] = beta_1 * mean[k] + (1 - beta_1) * g
+        square[k] = beta_2 * square[k] + (1 - beta_2) * (g * g)
+        step[k] = mean[k] / first / (math.sqrt(square[k] / second) + epsilon)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +61,12 @@ class Adam:
     def step(self, state: dict[str, np.ndarray], gradient: np.ndarray) -> np.ndarray:
         """What to subtract, for a rate of 1."""
         state["steps"] += 1
-        k = state["steps"][0]
-        state["mean"][:] = self.beta_1 * state["mean"] + (1 - self.beta_1) * gradient
-        state["square"][:] = self.beta_2 * state["square"] + (1 - self.beta_2) * gradient**2
-        mean = state["mean"] / (1 - self.beta_1**k)
-        return mean / (np.sqrt(state["square"] / (1 - self.beta_2**k)) + self.epsilon)
+        step = np.empty_like(gradient)
+        _adam(
+            state["mean"], state["square"], gradient, step, self.beta_1, self.beta_2,
+            float(state["steps"][0]), self.epsilon,
+        )  # fmt: skip
+        return step
 
 
 @dataclass(frozen=True)

@@ -133,8 +133,9 @@ class Parameter:
     def __init__(self, spec: Learnable, name: str, values: np.ndarray, group: np.ndarray) -> None:
         self.spec, self.name, self.group = spec, name, group
         n = int(group.max(initial=-1)) + 1
-        shared = np.bincount(group, values, n) / np.maximum(np.bincount(group, minlength=n), 1)
-        self.raw = self._formed_back(np.clip(shared, spec.low, spec.high))
+        self.each_its_own = bool(n == group.size and (group == np.arange(n)).all())
+        self.sizes = np.maximum(np.bincount(group, minlength=n), 1)
+        self.raw = self._formed_back(np.clip(self.mean(values), spec.low, spec.high))
 
     def _formed_back(self, x: np.ndarray) -> np.ndarray:
         spec, eps = self.spec, 1e-6
@@ -144,6 +145,12 @@ class Parameter:
         if spec.form == "softplus":
             return np.log(np.expm1(np.maximum(x - spec.low, eps)))
         return x
+
+    def mean(self, values: np.ndarray) -> np.ndarray:
+        """The means of those that share, from one value for each place."""
+        if self.each_its_own:
+            return values
+        return np.bincount(self.group, values, self.sizes.size) / self.sizes
 
     def shared(self) -> np.ndarray:
         """The numbers themselves."""
@@ -156,11 +163,13 @@ class Parameter:
 
     def values(self) -> np.ndarray:
         """One for each place."""
-        return self.shared()[self.group]
+        return self.shared() if self.each_its_own else self.shared()[self.group]
 
     def pulled(self, gradient: np.ndarray) -> np.ndarray:
         """The derivative by ``raw``, from that by the values."""
-        total = np.bincount(self.group, gradient, self.raw.size)
+        total = gradient
+        if not self.each_its_own:
+            total = np.bincount(self.group, gradient, self.raw.size)
         spec = self.spec
         if spec.form == "sigmoid":
             share = 1 / (1 + np.exp(-self.raw))

@@ -73,9 +73,7 @@ class Bumper:
         raised = self.spec.step * (cells.v_th - cells.v_reset) * 2.0 ** (self.doublings - 1)
         raised[~too_silent] = 0.0
         for p in self.weights:
-            by_place = raised[graph.targets[p.place]]
-            counts = np.maximum(np.bincount(p.group, minlength=p.raw.size), 1)
-            p.move(-np.bincount(p.group, by_place, p.raw.size) / counts)
+            p.move(-p.mean(raised[graph.targets[p.place]]))
             p.put()
 
     def _heard(self, batch: Batch, name: str) -> np.ndarray:
