@@ -101,6 +101,7 @@ _LAZY_NAMES = {
     "RateTarget": "learning",
     "SGD": "learning",
     "StepDecay": "learning",
+    "SurrogateGradient": "learning",
     "prune": "learning",
     "round_delays": "learning",
     "score": "learning",

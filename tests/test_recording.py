@@ -207,3 +207,11 @@ def test_progress_callbacks_see_the_run_advance(net):
     seen = []
     ns.simulate(net, 250.0, progress=lambda done, total: seen.append((done, total)))
     assert seen == [(100.0, 250.0), (200.0, 250.0), (250.0, 250.0)]
+
+
+@pytest.mark.parametrize("engine", ["clock", "event"])
+def test_a_record_that_is_no_mapping_is_refused(engine):
+    net = ns.Network()
+    net.add(ns.LIF(2), "cells")
+    with pytest.raises(ParameterError, match=r"record must be a mapping .*got \['cells'\]"):
+        ns.simulate(net, 5.0, record=["cells"], engine=engine)

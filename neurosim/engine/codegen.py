@@ -34,17 +34,19 @@ from .._jit import (
 )
 from ..errors import BuildError
 from ..models.base import NeuronModel
-from . import kernelsource
+from . import backsource, kernelsource
 from .exact import source as eventsource
 
-SOURCES = kernelsource.SOURCES | eventsource.SOURCES
-MEMBERS = kernelsource.MEMBERS | eventsource.MEMBERS
+SOURCES = kernelsource.SOURCES | eventsource.SOURCES | backsource.SOURCES
+MEMBERS = kernelsource.MEMBERS | eventsource.MEMBERS | backsource.MEMBERS
 SIGNATURES = {
     "block": f"int64({'int64, ' * 5}float64, float64)",
     "doze": f"int64({'int64, ' * 5}float64)",
     "peek": f"int64({'int64, ' * 9}float64)",
     "attend": "int64(int64, float64)",
     "look": f"int64({'int64, ' * 5}float64)",
+    "lean": "int64(int64, int64, int64, float64, float64, float64)",
+    "pull": "int64(int64, int64, int64, float64, float64)",
 }
 _FIXED_MODULES = {"math", "cmath", "numpy"}  # the same for a given version
 
@@ -120,7 +122,7 @@ def model_kernel(
 
     Parameters
     ----------
-    kind : {"block", "doze", "peek", "attend", "look"}
+    kind : {"block", "doze", "peek", "attend", "look", "lean", "pull"}
     model, rows, scalars, real : see :func:`~neurosim.engine.kernelsource.block_source`
     """
     source = SOURCES[kind](model, rows, scalars, real)

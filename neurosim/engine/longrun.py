@@ -17,7 +17,7 @@ from ..errors import FormatError, ParameterError
 from .checkpoint import fingerprint, load_state, save_state
 from .loop import CHUNK
 from .progress import Choice, Progress
-from .recording import SpikeRecorder, TraceRecorder, parse_record
+from .recording import SpikeRecorder, TraceRecorder, check_record, parse_record
 from .result import Result, Spikes
 from .runfolder import STATE, RunFolder
 from .stop import Condition, RunView, StopWatch, conditions_of, described, from_description
@@ -122,6 +122,7 @@ def _on_grid(sim: "Simulator", name: str, value: float | None, default: int) -> 
 
 
 def _as_json(record: Mapping[str, Any] | None) -> str:
+    check_record(record)
     if record is None:
         return "null"
     plain = {str(k): w if isinstance(w, str) else list(w) for k, w in record.items()}

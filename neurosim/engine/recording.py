@@ -22,14 +22,29 @@ _SPIKES_PER_FILE = 2_000_000
 _VALUES_PER_FILE = 8_000_000
 
 
+def check_record(record: Any) -> None:
+    """Refuse what is no mapping.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if record is not None and not isinstance(record, Mapping):
+        raise ParameterError(
+            "record must be a mapping of populations to what is recorded, such as "
+            f"{{'cells': ['spikes', 'v']}}, got {record!r}"
+        )
+
+
 def parse_record(network: Network, record: Mapping[str, Any] | None) -> tuple[list, list]:
     """What to record: names of populations (spikes) and (population, variable, ids).
 
     Raises
     ------
     ParameterError
-        An unknown population or variable, or an index out of range.
+        An unknown population or variable, an index out of range, or no mapping at all.
     """
+    check_record(record)
     if record is None:
         return list(network.populations), []
     spikes, traces = [], []

@@ -20,5 +20,6 @@ from .parameters import Learnable as Learnable
 from .scoring import Score as Score
 from .scoring import score as score
 from .silent import BumpSilent as BumpSilent
+from .surrogate import SurrogateGradient as SurrogateGradient
 from .trimming import prune as prune
 from .trimming import round_delays as round_delays

@@ -49,6 +49,7 @@ class Batch:
     ----------
     drives : list of float64 arrays     dL/dt of every spike of each chunk
     pushes : list of float64 arrays     what is added to dL/dv at every spike, see `RateTarget`
+    wishes : list of dict               the same by population, (samples, n): dL by the count
     pulls : list of dict                see `Pull`
     """
 
@@ -59,6 +60,7 @@ class Batch:
         self.sizes = [(r.starts.size - 1) // len(self.names) for r in records]
         self.drives = [np.zeros(r.times.size) for r in records]
         self.pushes = [np.zeros(r.times.size) for r in records]
+        self.wishes: list[dict[str, np.ndarray]] = [{} for _ in records]
         self.pulls: list[dict[str, Pull]] = [{} for _ in records]
 
     def __len__(self) -> int:
@@ -95,9 +97,11 @@ class Batch:
     def push(self, name: str, strength: np.ndarray) -> None:
         """Add (samples, n) numbers to dL/dv at every spike of a population."""
         begin, p = 0, self.names.index(name)
-        for record, push, size in zip(self.records, self.pushes, self.sizes, strict=True):
-            _push(record, p, len(self.names), np.ascontiguousarray(strength[begin : begin + size]),
-                  push)  # fmt: skip
+        chunks = zip(self.records, self.pushes, self.wishes, self.sizes, strict=True)
+        for record, push, wishes, size in chunks:
+            own = np.ascontiguousarray(strength[begin : begin + size])
+            _push(record, p, len(self.names), own, push)
+            wishes[name] = wishes.get(name, 0.0) + own
             begin += size
 
     def read(self, name: str, kind: int, decay: float = math.inf) -> np.ndarray:

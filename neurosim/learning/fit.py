@@ -14,7 +14,7 @@ from ..engine.progress import Progress
 from ..errors import ParameterError, SimulationError
 from ..network import Network
 from .batch import Batch
-from .gradient import LEAST_SLOPE, ExactGradient
+from .gradient import LEAST_SLOPE
 from .history import History
 from .losses import Loss, RateTarget
 from .optimizers import SGD, Adam
@@ -23,6 +23,7 @@ from .samples import Samples
 from .saving import load_training, save_training
 from .scoring import score_of
 from .silent import Bumper, BumpSilent
+from .surrogate import SurrogateGradient, machine_of
 
 _FAR = 1e9  # no parameter of a network that works is beyond
 
@@ -47,18 +48,21 @@ def fit(
     threads: int = 1,
     chunks: int = 4,
     keep: bool = True,
+    method: SurrogateGradient | str = "exact",
     checkpoint: str | Path | None = None,
     progress: bool | str | Callable[[float, float], Any] = "auto",
 ) -> History:
     """Learn weights, delays and cell parameters with exact gradients of spike times.
 
     Every sample runs in the event engine, from time 0; the gradient is that of the very spike
-    times, to rounding, through recurrent connections and refractory periods.
+    times, to rounding, through recurrent connections and refractory periods. For other models,
+    and for comparison, there is `SurrogateGradient`.
 
     Parameters
     ----------
     network : Network
-        SpikeSources, and LIF or IF cells with exponential synapses. It stays as it is.
+        SpikeSources, and LIF or IF cells with exponential synapses (any model's with
+        `SurrogateGradient`). It stays as it is.
     data : sequence of (spikes, label)
         Anything with a length and items. Spikes: (times [ms], ids), or an object with ``times``
         and ``ids``; with several sources a mapping of their names to these.
@@ -89,6 +93,8 @@ def fit(
         See `ExactGradient`.
     keep : bool
         Ask the data for each item once; False: anew in each epoch, for augmentation.
+    method : "exact" or SurrogateGradient
+        Exact gradients of spike times, or steps on a grid with a stand-in for the spike.
     checkpoint : path, optional
         A file that is written after every epoch; a call with the same arguments goes on from
         it, bit for bit.
@@ -122,7 +128,7 @@ def fit(
         network, data, loss=loss, duration=duration, learn=learn, batch=batch,
         validation=validation, optimizer=optimizer, rate_targets=rate_targets, silent=silent,
         largest_gradient=largest_gradient, least_slope=least_slope, seed=seed, threads=threads,
-        chunks=chunks, keep=keep,
+        chunks=chunks, keep=keep, method=method,
     )  # fmt: skip
     return training.go(epochs, patience, checkpoint, progress)
 
@@ -155,7 +161,7 @@ class Training:
         self, network: Network, data: Any, *, loss: Loss, duration: float, learn: Any, batch: int,
         validation: Any, optimizer: Any, rate_targets: Sequence[RateTarget],
         silent: BumpSilent | bool | None, largest_gradient: float, least_slope: float, seed: int,
-        threads: int, chunks: int, keep: bool,
+        threads: int, chunks: int, keep: bool, method: Any,
     ) -> None:  # fmt: skip
         owner = "fit"
         if not isinstance(network, Network) or not network.populations:
@@ -178,8 +184,9 @@ class Training:
             )
         if optimizer is not None and not isinstance(optimizer, (Adam, SGD)):
             raise ParameterError(f"{owner}.optimizer must be Adam() or SGD(), got {optimizer!r}")
-        self.machine = ExactGradient(
-            network, duration, threads=threads, chunks=chunks, least_slope=least_slope
+        self.method = method
+        self.machine = machine_of(
+            method, network, duration, threads=threads, chunks=chunks, least_slope=least_slope
         )
         self.parameters = parameters_of(self.machine, specs)
         self.machine.of_cells = any(p.spec.what in OF_FLOW for p in self.parameters)
@@ -205,7 +212,9 @@ class Training:
         for target in self.rate_targets:
             target.push(batch)
         n_spikes = sum(r.times.size for r in batch.records)
-        totals = self.machine.backward(batch.records, batch.drives, batch.pushes, batch.pulls)
+        totals = self.machine.backward(
+            batch.records, batch.drives, batch.pushes, batch.pulls, batch.wishes
+        )
         for p, state in zip(self.parameters, self.states, strict=True):
             self._move(p, state, p.gradient(totals), epoch)
         self.bumper.apply(batch)
@@ -234,6 +243,7 @@ class Training:
         order = np.random.Generator(np.random.Philox(key=[self.seed, epoch])).permutation(
             len(self.samples)
         )
+        self.machine.begin_epoch(epoch)
         sums = np.zeros(3)
         for begin in range(0, order.size, self.batch_size):
             piece = order[begin : begin + self.batch_size]

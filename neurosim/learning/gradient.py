@@ -28,6 +28,7 @@ from .tables import (
 )
 
 LEAST_SLOPE = 1e-3  # of (v_th - v_reset) per ms
+LEAST_BACK = 0.1  # ms: of delays in loops, which windows cannot be longer than
 
 
 class ExactGradient:
@@ -55,6 +56,8 @@ class ExactGradient:
         A part of the network has no exact gradient.
     """
 
+    learns_cells = True
+
     def __init__(
         self, network: Network, duration: float, *, threads: int = 1, chunks: int = 4,
         least_slope: float = LEAST_SLOPE,
@@ -63,7 +66,8 @@ class ExactGradient:
         self.network, self.duration = network.copy(), duration
         self.graph: Graph = graph_of(self.network)
         self.cells: Cells = cells_of(self.network)
-        self.least_slope = least_slope * (self.cells.v_th - self.cells.v_reset)
+        self.span, self.least_back = self.cells.v_th - self.cells.v_reset, LEAST_BACK
+        self.least_slope = least_slope * self.span
         self.chunks, self.of_cells = chunks, True
         first = build(self.network)
         self._share(first)
@@ -92,6 +96,9 @@ class ExactGradient:
                 built.rewire()
                 runner.rewire()
 
+    def begin_epoch(self, epoch: int) -> None:
+        """Nothing depends on it here."""
+
     def leads_back(self, projection: int) -> bool:
         """Can what a projection causes come back to its source?"""
         pre, post = self.graph.pre[projection], self.graph.post[projection]
@@ -106,6 +113,20 @@ class ExactGradient:
         self.cells = cells_of(self.network)
         for built in self._builts:
             built.populations[self.names.index(name)].set_params(changed, further=True)
+
+    def by_parameter(self, totals: Gradients, name: str, what: str, own: slice) -> np.ndarray:
+        """By a parameter of the cells ``own``: the chain from rates and lifts to time constants."""
+        params, cells = self.network.populations[name].neurons.params, self.cells
+        if what == "v_th":
+            return totals.v_th[own]
+        if what == "i_ext":
+            leaky = "tau_m" in params
+            return totals.v_inf[own] * params["r_m"] if leaky else totals.drift[own] / params["c_m"]
+        if what == "tau_m":
+            by_rate = totals.rate_m[own] + params["r_m"] * totals.lift[own]
+            return -(cells.rate_m[own] ** 2) * by_rate
+        port = int(what == "tau_syn_inh")
+        return -(cells.rate[own, port] ** 2) * totals.rate[own, port]
 
     def pieces(self, order: np.ndarray) -> list[np.ndarray]:
         """A batch in chunks."""
@@ -126,8 +147,10 @@ class ExactGradient:
             done.result()
         return found
 
-    def forward(self, given: GivenSpikes, order: np.ndarray) -> list[Record]:
-        """The spikes of some samples, chunk by chunk."""
+    def forward(
+        self, given: GivenSpikes, order: np.ndarray, learning: bool = True
+    ) -> list[Record]:  # fmt: skip
+        """The spikes of some samples, chunk by chunk, whether learning follows or not."""
         return self._map(lambda runner, piece: runner.run(given, piece),
                          [(piece,) for piece in self.pieces(order)])  # fmt: skip
 
@@ -153,6 +176,7 @@ class ExactGradient:
         self, records: Sequence[Record], drives: Sequence[np.ndarray],
         pushes: Sequence[np.ndarray] | None = None,
         pulls: Sequence[Mapping[str, Pull]] | None = None,
+        wishes: Sequence[Mapping[str, np.ndarray]] | None = None,
     ) -> Gradients:  # fmt: skip
         """The gradient, from what the loss wants of each chunk.
 
@@ -164,6 +188,7 @@ class ExactGradient:
         pushes : list of float64 (spikes,), optional
             Added to dL/dv at every spike: a heuristic, see `RateTarget`.
         pulls : list of dict of population to Pull, optional
+        wishes : see `GridGradient.backward`; here pushes stand for them
         """
         pushes = [np.zeros_like(drive) for drive in drives] if pushes is None else pushes
         pulls = [{}] * len(records) if pulls is None else pulls

@@ -20,7 +20,6 @@ OF_FLOW = ("tau_m", "tau_syn", "tau_syn_exc", "tau_syn_inh", "i_ext")
 OF_CELLS = ("v_th", *OF_FLOW)
 SHARES = ("synapse", "axon", "dendrite", "projection")
 FORMS = ("clip", "sigmoid", "softplus")
-LEAST_BACK = 0.1  # ms: of delays in loops, which windows cannot be longer than
 NEAREST = 0.05  # of the way from the reset to the threshold
 _LOW = {"delay": 0.0, "tau_m": 0.1, "tau_syn": 0.1, "tau_syn_exc": 0.1, "tau_syn_inh": 0.1}
 
@@ -202,7 +201,7 @@ class OfSynapses(Parameter):
         if spec.what == "weight" and p.post.ports == ("exc", "inh") and n:
             spec = _of_sign(spec, name, graph.ports[self.place.start] == 0)
         if spec.what == "delay" and machine.leads_back(k) and n:
-            least = min(LEAST_BACK, float(graph.delays[self.place].min()))
+            least = min(machine.least_back, float(graph.delays[self.place].min()))
             spec = replace(spec, low=max(spec.low, least))
         self.array = graph.weights if spec.what == "weight" else graph.delays
         super().__init__(spec, name, self.array[self.place], group)
@@ -249,24 +248,9 @@ class OfCells(Parameter):
         super().__init__(spec, name, np.broadcast_to(given, n).astype(float), group)
 
     def gradient(self, totals: Gradients) -> np.ndarray:
-        """By ``raw``: the chain from rates and lifts to time constants."""
-        params = self.machine.network.populations[self.name].neurons.params
-        cells, what, own = self.machine.cells, self.spec.what, self.place
-        if what == "v_th":
-            found = totals.v_th[own]
-        elif what == "i_ext":
-            leaky = "tau_m" in params
-            found = (
-                totals.v_inf[own] * params["r_m"] if leaky else totals.drift[own] / params["c_m"]
-            )
-        elif what == "tau_m":
-            found = -(cells.rate_m[own] ** 2) * (
-                totals.rate_m[own] + params["r_m"] * totals.lift[own]
-            )
-        else:
-            port = int(what == "tau_syn_inh")
-            found = -(cells.rate[own, port] ** 2) * totals.rate[own, port]
-        return self.pulled(found)
+        """By ``raw``."""
+        what = self.spec.what
+        return self.pulled(self.machine.by_parameter(totals, self.name, what, self.place))
 
     def put(self) -> None:
         """Let them act."""
@@ -293,6 +277,11 @@ def parameters_of(machine: ExactGradient, learn: list[Learnable]) -> list[Parame
                 if isinstance(p.neurons, Neurons) and spec.what in p.neurons.params
             ]  # fmt: skip
             kind = OfCells
+            if not machine.learns_cells:
+                raise ParameterError(
+                    f"Learnable({spec.what!r}) must be 'weight' or 'delay' with a "
+                    "SurrogateGradient; cells learn with method='exact'"
+                )
         wanted = has if spec.of is None else [spec.of] if isinstance(spec.of, str) else spec.of
         for name in wanted:
             if name not in has:

@@ -34,10 +34,20 @@ def _fingerprint(training: "Training") -> str:
         specs, training.seed, training.batch_size, [one and len(one) for one in samples],
         training.duration, repr(training.loss), repr(training.optimizer),
         repr(training.bumper.spec), repr(training.rate_targets), training.largest,
-        training.machine.chunks, training.least_slope,
+        training.machine.chunks, training.least_slope, *_of_method(training.method),
     )  # fmt: skip
     digest.update(repr(rest).encode())
     return digest.hexdigest()
+
+
+def _of_method(method: Any) -> list[str]:
+    """Nothing for exact gradients; of a narrowing that is a mere function its name."""
+    if isinstance(method, str):
+        return []
+    narrowing = method.narrowing
+    if narrowing is not None and not is_dataclass(narrowing):
+        narrowing = f"{narrowing.__module__}.{narrowing.__qualname__}"
+    return [repr(replace(method, narrowing=None)), repr(narrowing)]
 
 
 def _text(spec: Learnable) -> str:

@@ -12,6 +12,7 @@ from .batch import Batch
 from .gradient import ExactGradient
 from .losses import Loss
 from .samples import Samples
+from .surrogate import SurrogateGradient, machine_of
 
 _AT_ONCE = 500  # samples
 
@@ -40,13 +41,14 @@ class Score:
 
 
 def score(
-    network: Network, data: Any, *, loss: Loss, duration: float, threads: int = 1
+    network: Network, data: Any, *, loss: Loss, duration: float, threads: int = 1,
+    method: SurrogateGradient | str = "exact",
 ) -> Score:  # fmt: skip
     """Run a data set through a network, as `fit` does.
 
     Parameters
     ----------
-    network, data, loss, duration, threads : see :func:`fit`
+    network, data, loss, duration, threads, method : see :func:`fit`
 
     Examples
     --------
@@ -66,7 +68,7 @@ def score(
     if not isinstance(loss, Loss):
         raise ParameterError(f"score.loss must be a Loss, got {loss!r}")
     loss.output(network)
-    machine = ExactGradient(network, duration, threads=threads)
+    machine = machine_of(method, network, duration, threads=threads)
     return score_of(machine, Samples(network, data, duration), loss)
 
 
@@ -76,7 +78,7 @@ def score_of(machine: ExactGradient, samples: Samples, loss: Loss) -> Score:
     for begin in range(0, len(samples), _AT_ONCE):
         order = np.arange(begin, min(begin + _AT_ONCE, len(samples)))
         given, numbers, labels = samples.batch(order)
-        batch = Batch(machine, machine.forward(given, numbers))
+        batch = Batch(machine, machine.forward(given, numbers, False))
         scored = loss.score(batch, labels, False)
         losses.append(scored.losses)
         predicted.append(scored.predicted)

@@ -45,7 +45,7 @@ class Bumper:
     def __init__(self, spec: BumpSilent, machine: ExactGradient, parameters: list[Parameter],
                  output: str) -> None:  # fmt: skip
         self.spec, self.machine, self.output = spec, machine, output
-        self.doublings = np.zeros(machine.cells.v0.size)
+        self.doublings = np.zeros(machine.span.size)
         self.weights = [
             p for p in parameters if isinstance(p, OfSynapses) and p.spec.what == "weight"
         ]
@@ -69,8 +69,8 @@ class Bumper:
         self.doublings = np.where(too_silent, np.minimum(self.doublings + 1, _MOST), 0)
         if not too_silent.any():
             return
-        cells, graph = self.machine.cells, self.machine.graph
-        raised = self.spec.step * (cells.v_th - cells.v_reset) * 2.0 ** (self.doublings - 1)
+        graph = self.machine.graph
+        raised = self.spec.step * self.machine.span * 2.0 ** (self.doublings - 1)
         raised[~too_silent] = 0.0
         for p in self.weights:
             p.move(-p.mean(raised[graph.targets[p.place]]))
