@@ -8,6 +8,7 @@ from .images import mnist as mnist
 from .images import read_idx as read_idx
 from .paired import PairedMotifs as PairedMotifs
 from .shared import SharedMotifs as SharedMotifs
+from .spoken import SpokenSpikes as SpokenSpikes
 from .synthetic import MovingShapes as MovingShapes
 from .synthetic import moving_shape as moving_shape
 from .yin_yang import YinYang as YinYang

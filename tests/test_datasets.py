@@ -4,12 +4,20 @@ import importlib.util
 import pickle
 import sys
 
+import h5py
 import numpy as np
 import pytest
 
-from neurosim.datasets import EventFolder, MovingDigits, MovingShapes, moving_shape
+from neurosim.datasets import (
+    EventFolder,
+    MovingDigits,
+    MovingShapes,
+    SharedMotifs,
+    SpokenSpikes,
+    moving_shape,
+)
 from neurosim.encoders import CameraModel, Saccades
-from neurosim.errors import MissingExtraError, ParameterError
+from neurosim.errors import FormatError, MissingExtraError, ParameterError
 from neurosim.events import Events, write_es, write_nmnist
 
 needs_sklearn = pytest.mark.skipif(
@@ -170,3 +178,57 @@ def test_a_folder_without_recordings_or_labels_is_refused(tmp_path):
     (tmp_path / "a.bin").write_bytes(b"")
     with pytest.raises(ParameterError, match=r"EventFolder\.label must be a regular .* a.bin"):
         EventFolder(root=tmp_path, label="label([0-9])")
+
+
+def test_shared_motifs_use_the_same_channels_once_each_and_differ_in_time_only():
+    data = SharedMotifs(8, background=0.0, jitter=0.0, seed=3)
+    for k in range(8):
+        (times, ids), label = data[k]
+        np.testing.assert_array_equal(np.sort(ids), data.addresses)
+        assert label == k % 4
+        expected = data.onsets[k] + np.sort(data.motifs[label])
+        np.testing.assert_allclose(times, expected)
+        assert times[-1] < data.duration
+    (times, _), _ = SharedMotifs(1, background=10.0)[0]
+    assert 60 < times.size < 160  # 12, and about 100 of noise
+    with pytest.raises(ParameterError, match="spikes must be <= channels and span <= duration"):
+        SharedMotifs(2, channels=4)
+
+
+def write_shd(folder, n=3):
+    """Files such as tonic finds them."""
+    place = folder / "SHD"
+    place.mkdir()
+    (place / "shd_train.h5.zip").write_bytes(b"")
+    rng = np.random.default_rng(0)
+    with h5py.File(place / "shd_train.h5", "w") as file:
+        for name, dtype in (("times", np.float16), ("units", np.uint16)):
+            made = file.create_dataset(f"spikes/{name}", (n,), h5py.vlen_dtype(dtype))
+            for k in range(n):
+                made[k] = rng.integers(0, 700, 20) / (1.0 if name == "units" else 1000.0)
+        file["labels"] = np.arange(n, dtype=np.uint16)
+        file["extra/keys"] = [b"zero", b"one", b"two"]
+        file["extra/speaker"] = np.zeros(n, np.uint16)
+
+
+def test_spoken_digits_are_read_by_tonic_from_local_files(tmp_path):
+    pytest.importorskip("tonic", reason="tonic is not installed")
+    write_shd(tmp_path)
+    data = SpokenSpikes(tmp_path, merge=7, until=500.0)
+    assert (len(data), data.channels, data.classes) == (3, 100, ["zero", "one", "two"])
+    with h5py.File(tmp_path / "SHD" / "shd_train.h5") as file:
+        seconds, units = file["spikes/times"][2].astype(float), file["spikes/units"][2]
+    order = np.argsort(seconds, kind="stable")
+    inside = order[seconds[order] < 0.5]
+    (times, ids), label = data[2]
+    np.testing.assert_allclose(times, 1e3 * seconds[inside], atol=1e-3)
+    np.testing.assert_array_equal(ids, units[inside] // 7)
+    assert label == 2 and times.size < 20
+
+
+def test_spoken_digits_say_where_their_files_come_from_and_fetch_nothing(tmp_path):
+    with pytest.raises(FormatError, match=r"shd_test\.h5: must be a file; SHD is at https"):
+        SpokenSpikes(tmp_path, split="test")
+    with pytest.raises(ParameterError, match="split must be"):
+        SpokenSpikes(tmp_path, split="valid")
+    assert not list(tmp_path.iterdir())
