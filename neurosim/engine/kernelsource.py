@@ -18,6 +18,8 @@ Three kernels are made of one model. All get ``at``, the address of a table of a
 
 from enum import IntEnum
 
+import numpy as np
+
 from ..models.base import NeuronModel
 
 
@@ -29,7 +31,7 @@ class Block(IntEnum):
     SCALARS = 2  # real [parameter]: parameters shared by all
     INPUTS = 3  # real [port, n]: summed arrivals, cleared by the kernel
     SPIKED = 4  # uint8 [n]: 1 where the neuron fired
-    ANCHOR = 5  # uint32 [n]: step of the state, modulo 2^32
+    CELLS = 5  # real [n, width]: of sleepers, the state and its step, modulo 2^32, as uint32
     LISTED = 6  # uint8 [n]: 1 where the neuron is awake
     AWAKE = 7  # int32 [n]: the awake of part lo..hi from place lo on
     FIRED = 8  # int32 [n]: those of them that fired, in the same way
@@ -39,7 +41,12 @@ _AHEAD = 12  # neurons between asking for one's lines of the cache and needing t
 _DENSE = ("advance", "receive", "fires", "fire")
 _SLEEPING = ("leap", "receive", "fires", "fire", "quiet")
 MEMBERS = {"block": _DENSE, "doze": _SLEEPING, "peek": ("leap",)}
-_SINCE = "steps = (step - int64(anchor[j])) & 0xFFFFFFFF"
+_SINCE = "steps = (step - int64(anchors[place])) & 0xFFFFFFFF"
+
+
+def width(variables: int) -> int:
+    """Numbers that the state of a sleeper takes with its step: neighbours in one line of cache."""
+    return 1 << variables.bit_length()
 
 
 class Writer:
@@ -98,6 +105,27 @@ class Writer:
         """A name for an array with one entry per neuron."""
         return f"    {name} = view(addresses[{int(column)}], n, {kind})"
 
+    def cells(self) -> list[str]:
+        """Names for the states of sleepers, and for their steps."""
+        wide = width(len(self.state))
+        ratio = np.dtype(self.real).itemsize // 4
+        return [
+            f"    cells = view(addresses[{int(Block.CELLS)}], {wide} * n, REAL)",
+            f"    anchors = view(addresses[{int(Block.CELLS)}], {wide * ratio} * n, UINT32)",
+        ]
+
+    def load_cell(self) -> list[str]:
+        """Read the state of sleeper j, and the place of its step."""
+        wide, ratio = width(len(self.state)), np.dtype(self.real).itemsize // 4
+        lines = [f"cell = uint64(j) * uint64({wide})"]
+        lines += [f"s_{name} = cells[cell + uint64({k})]" for k, name in enumerate(self.state)]
+        return [*lines, f"place = (cell + uint64({len(self.state)})) * uint64({ratio})"]
+
+    def store_cell(self) -> list[str]:
+        """The opposite."""
+        lines = [f"cells[cell + uint64({k})] = s_{name}" for k, name in enumerate(self.state)]
+        return [*lines, "anchors[place] = step & 0xFFFFFFFF"]
+
     def receive(self) -> list[str]:
         """Hand the summed input to the neuron and clear it, port by port."""
         lines = []
@@ -147,17 +175,18 @@ def doze_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> s
     lines = ["def doze(at, n, lo, count, step, dt):", "    t = step * dt", *w.views("0:n")]
     inputs = [f"input_{k}" for k in range(len(model.ports))]
     lines += [
-        w.table("anchor", Block.ANCHOR, "UINT32"), w.table("listed", Block.LISTED, "UINT8"),
+        *w.cells(), w.table("listed", Block.LISTED, "UINT8"),
         w.table("awake", Block.AWAKE, "INT32") + "[lo:]",
         w.table("ids", Block.FIRED, "INT32") + "[lo:]",
         "    n_fired = n_awake = 0", "    for k in range(count):",
         f"        ahead = awake[min(k + {_AHEAD}, count - 1)]",
-        *(f"        prefetch({name}, ahead)" for name in (*w.per_neuron(), *inputs, "anchor")),
+        f"        prefetch(cells, {width(len(w.state))} * ahead)",
+        *(f"        prefetch({name}, ahead)" for name in (*(f"row_{k}" for k in w.rows), *inputs)),
         "        j = uint64(awake[k])",
     ]  # fmt: skip
     note = ["if fired:", "    ids[n_fired] = j", "    n_fired += 1"]
-    body = [*w.load, _SINCE, "if steps > 0:", f"    {w.all} = {w.call('leap')}"]
-    body += [*w.receive(), *w.fire(note), *w.store, "anchor[j] = step & 0xFFFFFFFF"]
+    body = [*w.load_cell(), _SINCE, "if steps > 0:", f"    {w.all} = {w.call('leap')}"]
+    body += [*w.receive(), *w.fire(note), *w.store_cell()]
     body += [f"quiet_now = {w.call('quiet')}", "awake[n_awake] = j"]
     body += ["listed[j] = not quiet_now", "n_awake += not quiet_now"]
     lines += _indented(body, 8)
@@ -168,10 +197,10 @@ def peek_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> s
     """Source of ``peek``; for the arguments see :func:`block_source`."""
     w = Writer(model, rows, scalars, real)
     lines = ["def peek(at, n, ids, count, lo, hi, variable, out, step, dt):", "    t = step * dt"]
-    lines += [*w.views("0:n"), w.table("anchor", Block.ANCHOR, "UINT32")]
+    lines += [*w.views("0:n"), *w.cells()]
     lines += ["    chosen, values = view(ids, count, INT64), view(out, count, REAL)"]
     lines += ["    for k in range(count):", "        j = chosen[k]"]
-    body = ["if not lo <= j < hi:", "    continue", *w.load, _SINCE]
+    body = ["if not lo <= j < hi:", "    continue", *w.load_cell(), _SINCE]
     body += ["if steps > 0:", f"    {w.all} = {w.call('leap')}"]
     for k, name in enumerate(w.state):
         body += [f"if variable == {k}:", f"    values[k] = s_{name}"]

@@ -119,6 +119,8 @@ class ClockLoop:
         for k, component in enumerate(self.built.synapses.components):
             if component.members[0] not in self.drives:
                 self._run_component(k, begin, end, tables)
+        for sleepers in self.built.sleeping().values():
+            sleepers.unpack()
         n_steps = end - begin
         spikes = [self._spikes(p, keep, begin, n_steps) for p in range(len(self._histories))]
         for parts in self._histories:

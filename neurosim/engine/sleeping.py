@@ -16,6 +16,7 @@ import numpy as np
 from .._jit import address, call, kernel
 from ..network import Network, Population
 from .dozing import LOW, handles
+from .kernelsource import width
 from .tables import COUNT, FIRST, PLACES, SLEEPER_COLUMNS
 
 _LEAST_AUTO = 1000  # neurons below which deciding is not worth it
@@ -69,7 +70,9 @@ class Sleepers:
 
     Attributes
     ----------
-    anchor : uint32 (n,)        step of each neuron's state, modulo 2^32
+    cells : real (n, width)     states and steps side by side, while they sleep: one line of the
+                                cache for each neuron that wakes
+    anchor : uint32 (n,)        step of each neuron's state, modulo 2^32; a part of ``cells``
     listed : uint8 (n,)         1 where the neuron is awake
     awake, fired : int32 (n,)   lists, one after the other for each part
     tallies : int64 (2, parts)  how many are awake; neurons computed since the last decision
@@ -86,7 +89,9 @@ class Sleepers:
         n = state.shape[1]
         self.state, self.n, self.always, self.parts = state, n, sleep.always, sleep.parts
         self.first, self.places, self.kernel, self.table = first, ports * n, kernel, 0
-        self.anchor = np.zeros(n, np.uint32)
+        variables, ratio = len(state), state.itemsize // 4
+        self.cells = np.zeros((n, width(variables)), state.dtype)
+        self.anchor = self.cells.view(np.uint32)[:, variables * ratio]
         self.listed = marks[first : first + n] if ports == 1 else np.zeros(n, np.uint8)
         self.awake, self.fired = np.zeros(n, np.int32), np.zeros(n, np.int32)
         self.tallies = np.zeros((2, self.parts), np.int64)
@@ -96,13 +101,22 @@ class Sleepers:
     @property
     def arrays(self) -> list[np.ndarray]:
         """What the model's kernels see, in the order of their table."""
-        return [self.anchor, self.listed, self.awake, self.fired]
+        return [self.cells, self.listed, self.awake, self.fired]
 
     def reset(self) -> None:
         """At step 0: nobody has been computed, so all are awake."""
         self.asleep, self.arrivals, self.patience, self.wait = self.always, 0, 1, 0
         self.tallies[1] = 0
+        self._pack()
         self._list(np.zeros(self.n, np.uint32), np.ones(self.n, np.uint8))
+
+    def _pack(self) -> None:
+        self.cells[:, : len(self.state)] = self.state.T
+
+    def unpack(self) -> None:
+        """Bring ``state`` up to date, each neuron at its own step."""
+        if self.asleep:
+            self.state[...] = self.cells[:, : len(self.state)].T
 
     def _list(self, anchor: np.ndarray, listed: np.ndarray) -> None:
         self.anchor[:], self.listed[:] = anchor, listed
@@ -116,7 +130,11 @@ class Sleepers:
         """What a saved simulation needs to go on."""
         work = int(self.tallies[1].sum())
         counts = [self.asleep, self.arrivals, self.patience, self.wait, work]
-        return {"anchor": self.anchor, "listed": self.listed, "sleep": np.array(counts, np.int64)}
+        return {
+            "anchor": self.anchor.copy(),
+            "listed": self.listed,
+            "sleep": np.array(counts, np.int64),
+        }
 
     def restore(self, saved: dict[str, np.ndarray]) -> None:
         """Take over a saved sleep, whatever the number of parts that saved it."""
@@ -124,6 +142,7 @@ class Sleepers:
         self.asleep = bool(asleep)
         self.tallies[1] = 0
         self.tallies[1, 0] = work
+        self._pack()
         self._list(saved["anchor"], saved["listed"])
 
     def row(self, peeking: bool) -> list[int]:
@@ -145,6 +164,7 @@ class Sleepers:
         """Sleep, or stop sleeping, from ``step`` on, by what the last period was like."""
         if self.asleep and step % _COMMIT == 0:  # before an anchor is out of sight
             self.state[...] = self.present(step - 1, dt)
+            self._pack()
             self.anchor[:] = (step - 1) & LOW
         if self.always:
             return
@@ -163,6 +183,7 @@ class Sleepers:
             self.wait -= 1
         elif share < _WORTH_SLEEPING:
             self.asleep = True
+            self._pack()
             self._list(np.full(self.n, (step - 1) & LOW, np.uint32), np.ones(self.n, np.uint8))
 
     def present(self, step: int, dt: float) -> np.ndarray:
