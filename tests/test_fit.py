@@ -444,3 +444,18 @@ def test_mnist_is_read_from_its_files(test_data):
     data = mnist(test_data / "mnist", "test")
     assert (len(data), data.labels[:4].tolist()) == (10_000, [7, 2, 1, 0])
     assert data.images.shape == (10_000, 28, 28)
+
+
+def test_a_loss_that_returns_something_else_is_refused_by_name():
+    class Wrong(Loss):
+        def score(self, batch, labels, gradient):
+            return np.zeros(len(batch))
+
+    options = {"loss": Wrong(), "duration": 30.0}
+    with pytest.raises(ParameterError, match=r"Wrong\.score must return Scored\(losses, predict"):
+        ns.score(small_network(), YinYang(5), **options)
+
+
+def test_messages_about_data_name_the_function_that_was_called():
+    with pytest.raises(ParameterError, match=r"score: data\[0\] must be a pair"):
+        ns.score(small_network(), [1, 2], loss=ns.FirstSpikeMSE(), duration=30.0)

@@ -16,7 +16,7 @@ from ..network import Network
 from .batch import Batch
 from .gradient import LEAST_SLOPE
 from .history import History
-from .losses import Loss, RateTarget
+from .losses import Loss, RateTarget, checked
 from .optimizers import SGD, Adam
 from .parameters import OF_FLOW, Learnable, learnables, learnt_network, parameters_of
 from .samples import Samples
@@ -195,7 +195,11 @@ class Training:
         self.bumper = Bumper(silent, self.machine, self.parameters, output)
         self.rate_targets, self.largest = rate_targets, float(largest_gradient)
         self.samples = Samples(network, data, duration, keep)
-        self.held_out = None if validation is None else Samples(network, validation, duration)
+        self.held_out = (
+            None
+            if validation is None
+            else Samples(network, validation, duration, owner="fit.validation")
+        )
         self.history = History(network)
         self.best: tuple | None = None
         for p in self.parameters:
@@ -208,7 +212,7 @@ class Training:
         """Learn from one batch; returns its summed loss, right predictions, and spikes."""
         given, numbers, labels = self.samples.batch(order)
         batch = Batch(self.machine, self.machine.forward(given, numbers))
-        scored = self.loss.score(batch, labels, True)
+        scored = checked(self.loss, self.loss.score(batch, labels, True), order.size)
         for target in self.rate_targets:
             target.push(batch)
         n_spikes = sum(r.times.size for r in batch.records)

@@ -3,7 +3,7 @@
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -74,6 +74,23 @@ class Loss(ABC):
     @abstractmethod
     def score(self, batch: Batch, labels: np.ndarray, gradient: bool) -> Scored:
         """Losses and predictions, and, where asked for, derivatives into the batch."""
+
+
+def checked(loss: Loss, scored: Any, n: int) -> Scored:
+    """What a loss returned, of the right form: its author may be the user.
+
+    Raises
+    ------
+    ParameterError
+    """
+    arrays = [np.asarray(a) for a in scored] if isinstance(scored, tuple) else []
+    if len(arrays) != 2 or any(a.shape != (n,) or a.dtype.kind not in "iufb" for a in arrays):
+        found = [f"{a.dtype} {a.shape}" for a in arrays] or type(scored).__name__
+        raise ParameterError(
+            f"{type(loss).__name__}.score must return Scored(losses, predicted), a number each "
+            f"for {n} samples, got {found}"
+        )
+    return Scored(arrays[0].astype(np.float64), arrays[1])
 
 
 def _first(batch: Batch, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

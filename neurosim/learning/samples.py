@@ -11,8 +11,6 @@ from ..network import Network
 from .forward import given_spikes
 from .tables import GivenSpikes
 
-OWNER = "fit"
-
 
 class Samples:
     """A data set as spikes of a network's sources, fetched when they are needed.
@@ -26,6 +24,7 @@ class Samples:
         sample. A source that a sample does not name fires at its own times, if it has any.
     duration : float
     keep : bool             ask for each item once
+    owner : str             whom messages name
 
     Raises
     ------
@@ -33,14 +32,17 @@ class Samples:
         An item is none of these, spikes come after ``duration``, or there are no items.
     """
 
-    def __init__(self, network: Network, data: Any, duration: float, keep: bool = True) -> None:
+    def __init__(
+        self, network: Network, data: Any, duration: float, keep: bool = True, owner: str = "fit"
+    ) -> None:  # fmt: skip
+        self.owner = owner
         for member in ("__len__", "__getitem__"):
             if not hasattr(data, member):
                 raise ParameterError(
-                    f"{OWNER}: data must have __len__ and __getitem__, got {type(data).__name__}"
+                    f"{owner}: data must have __len__ and __getitem__, got {type(data).__name__}"
                 )
         if len(data) == 0:
-            raise ParameterError(f"{OWNER}: data must have at least one sample, got none")
+            raise ParameterError(f"{self.owner}: data must have at least one sample, got none")
         self.data, self.duration, self.keep = data, duration, keep
         self.sources = {
             name: (k, p.n) for k, (name, p) in enumerate(network.populations.items()) if p.is_source
@@ -71,7 +73,7 @@ class Samples:
         samples, labels = [], []
         for k, item in zip(order, items, strict=True):
             if not isinstance(item, (tuple, list)) or len(item) != 2:
-                raise ParameterError(f"{OWNER}: data[{k}] must be a pair (spikes, label)")
+                raise ParameterError(f"{self.owner}: data[{k}] must be a pair (spikes, label)")
             samples.append(self._spikes(int(k), item[0]))
             labels.append(item[1])
         return given_spikes(self.n_populations, samples), np.asarray(labels)
@@ -80,8 +82,8 @@ class Samples:
         if not isinstance(spikes, Mapping):
             if len(self.sources) != 1:
                 raise ParameterError(
-                    f"{OWNER}: data[{k}][0] must be a mapping of source names to spikes, as the "
-                    f"network has the sources {list(self.sources)}"
+                    f"{self.owner}: data[{k}][0] must be a mapping of source names to spikes, as "
+                    f"the network has the sources {list(self.sources)}"
                 )
             spikes = {next(iter(self.sources)): spikes}
         found = {
@@ -91,25 +93,25 @@ class Samples:
         for name, value in spikes.items():
             if name not in self.sources:
                 raise ParameterError(
-                    f"{OWNER}: data[{k}][0] must name sources of the network, "
+                    f"{self.owner}: data[{k}][0] must name sources of the network, "
                     f"{list(self.sources)}, got {name!r}"
                 )
             p, n = self.sources[name]
-            found[p] = spike_arrays(f"{OWNER}: data[{k}][0]", *_pair(k, value), n)
+            found[p] = spike_arrays(f"{self.owner}: data[{k}][0]", *_pair(self.owner, k, value), n)
             if found[p][0].size and found[p][0][-1] >= self.duration:
                 raise ParameterError(
-                    f"{OWNER}: data[{k}][0] must have spikes before duration = "
+                    f"{self.owner}: data[{k}][0] must have spikes before duration = "
                     f"{self.duration:g} ms, got one at {found[p][0][-1]:g}; lengthen the duration"
                 )
         return found
 
 
-def _pair(k: int, value: Any) -> Sequence[Any]:
+def _pair(owner: str, k: int, value: Any) -> Sequence[Any]:
     if hasattr(value, "times") and hasattr(value, "ids"):
         return value.times, value.ids
     if isinstance(value, (tuple, list)) and len(value) == 2:
         return value
     raise ParameterError(
-        f"{OWNER}: data[{k}][0] must be (times, ids), or have these attributes, got "
+        f"{owner}: data[{k}][0] must be (times, ids), or have these attributes, got "
         f"{type(value).__name__}"
     )

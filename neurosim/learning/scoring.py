@@ -10,7 +10,7 @@ from ..errors import ParameterError
 from ..network import Network
 from .batch import Batch
 from .gradient import ExactGradient
-from .losses import Loss
+from .losses import Loss, checked
 from .samples import Samples
 from .surrogate import SurrogateGradient, machine_of
 
@@ -69,7 +69,7 @@ def score(
         raise ParameterError(f"score.loss must be a Loss, got {loss!r}")
     loss.output(network)
     machine = machine_of(method, network, duration, threads=threads)
-    return score_of(machine, Samples(network, data, duration), loss)
+    return score_of(machine, Samples(network, data, duration, owner="score"), loss)
 
 
 def score_of(machine: ExactGradient, samples: Samples, loss: Loss) -> Score:
@@ -79,7 +79,7 @@ def score_of(machine: ExactGradient, samples: Samples, loss: Loss) -> Score:
         order = np.arange(begin, min(begin + _AT_ONCE, len(samples)))
         given, numbers, labels = samples.batch(order)
         batch = Batch(machine, machine.forward(given, numbers, False))
-        scored = loss.score(batch, labels, False)
+        scored = checked(loss, loss.score(batch, labels, False), order.size)
         losses.append(scored.losses)
         predicted.append(scored.predicted)
         right += int((scored.predicted == labels).sum())
