@@ -1,6 +1,6 @@
 """Does a killed run lose anything? SIGKILL at random moments, resume, compare every spike.
 
-python benchmarks/kill_runs.py [--kills 50] [--seed 0] [--t 3000] [--threads 1]
+python benchmarks/kill_runs.py [--kills 50] [--seed 0] [--t 3000] [--threads 1] [--engine event]
 
 Starts ``neurosim run --checkpoint-every`` as a real process, kills it, and goes on with
 ``neurosim resume``, killed in its turn, until the run is over; then with the next
@@ -82,6 +82,7 @@ def command(*arguments: object) -> list[str]:
 def begin(net: Path, out: Path, args: argparse.Namespace) -> list[str]:
     """The command that starts the run in ``out``."""
     options = ("--t", args.t, "--threads", args.threads, "--checkpoint-every", args.every)
+    options += ("--engine", args.engine)
     return command("run", net, *options, "--out", out, "--json")
 
 
@@ -143,7 +144,8 @@ def check(folder: Path, expected: Spikes) -> float:
         return -1.0
     with h5py.File(folder / "state.h5", "r") as file:
         n_files = int(file["run"].attrs["n_spikes"])
-        t = float(file.attrs["step"]) * float(file.attrs["dt"])
+        at = file.attrs
+        t = float(at["t"]) if "t" in at else float(at["step"]) * float(at["dt"])
     found = read(folder, n_files)
     for name, (times, ids) in expected.items():
         n = int(np.searchsorted(times, t - 1e-6))
@@ -203,6 +205,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--t", type=float, default=3000.0, help="duration of a run [ms]")
     parser.add_argument("--every", type=float, default=100.0, help="between checkpoints [ms]")
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--engine", choices=("clock", "event"), default="clock")
     args = parser.parse_args(argv)
     with tempfile.TemporaryDirectory() as name:
         at, runs = kill_runs(Path(name), args)

@@ -359,11 +359,13 @@ def test_folders_that_cannot_be_resumed_are_refused_in_one_sentence(net, tmp_pat
 
 
 @pytest.mark.slow
-def test_real_processes_killed_at_random_moments_lose_nothing(capfd):
+@pytest.mark.parametrize("engine", ["clock", "event"])
+def test_real_processes_killed_at_random_moments_lose_nothing(capfd, engine):
     path = ROOT / "benchmarks" / "kill_runs.py"
     spec = importlib.util.spec_from_file_location("kill_runs", path)
     script = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(script)
-    assert script.main(["--kills", "6", "--seed", "2", "--t", "1500", "--every", "50"]) == 0
+    options = ["--t", "1500", "--every", "50", "--engine", engine]
+    assert script.main(["--kills", "6", "--seed", "2", *options]) == 0
     out = capfd.readouterr().out
     assert "6 kills" in out and "every resumed run equals the uninterrupted one" in out

@@ -125,14 +125,14 @@ def save_state(
                 arrays = {"state": population.state, "counts": population.counts}
                 if population.sleepers is not None:
                     arrays |= population.sleepers.saved()
-                _write(file, f"populations/{k}", arrays | {"steps": steps, "ids": ids})
+                write_group(file, f"populations/{k}", arrays | {"steps": steps, "ids": ids})
             for k, drive in loop.drives.items():
-                _write(file, f"drives/{k}", drive.state())
+                write_group(file, f"drives/{k}", drive.state())
             for k, values in built.stimuli.state().items():
-                _write(file, f"currents/{k}", {"values": values})
+                write_group(file, f"currents/{k}", {"values": values})
             for name, synapses in built.synapses.learning.items():
-                _write(file, _group(name), synapses.saved())
-            _write(file, "run", run or {})
+                write_group(file, _group(name), synapses.saved())
+            write_group(file, "run", run or {})
 
     return write_whole(path, fill, owner="Simulator.save")
 
@@ -149,13 +149,21 @@ def _group(projection: str) -> str:
     return "synapses/" + projection.replace("%", "%25").replace("/", "%2F")
 
 
-def _write(file: Any, name: str, values: Mapping[str, Any]) -> None:
+def write_group(file: Any, name: str, values: Mapping[str, Any]) -> None:
+    """Arrays as datasets, all else as attributes."""
     group = file.create_group(name)
     for key, value in values.items():
         if isinstance(value, np.ndarray):
             group.create_dataset(key, data=value)
         else:
             group.attrs[key] = value
+
+
+def read_group(file: Any, name: str) -> dict[str, Any]:
+    """What `write_group` wrote, or nothing."""
+    if name not in file:
+        return {}
+    return dict(file[name].attrs) | {key: values[()] for key, values in file[name].items()}
 
 
 def load_state(
@@ -198,7 +206,7 @@ def load_state(
                 )
             step = int(file.attrs["step"])
             state = _read(file, loop, step)
-            run = dict(file["run"].attrs) | {k: v[()] for k, v in file["run"].items()}
+            run = read_group(file, "run")
     except (OSError, KeyError, AttributeError, RuntimeError, ValueError, TypeError) as error:
         if isinstance(error, FormatError):
             raise

@@ -4,8 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import FormatError
+from ..errors import FormatError, ParameterError
 from ..network import Network
+from .exact.longrun import switches_of
+from .exact.simulator import EventSimulator
 from .result import Result
 from .runfolder import read_settings
 from .simulator import Simulator
@@ -72,7 +74,29 @@ def resume(
             f"{folder}: must belong to this network, but its seed is {settings['seed']}; "
             f"build the network with it, got seed {network.seed}"
         )
+    if settings.get("engine", "clock") == "event":
+        return _resume_event(network, folder, settings, threads, stop, progress, inputs, options)
     names = ("dt", "dtype", "round_delays", "max_rate", "sleep", "weights", "learning")
     kept = {name: settings[name] for name in names}
     simulator = Simulator(network, threads=threads, **(kept | options))
     return simulator.resume(folder, stop=stop, progress=progress, inputs=inputs)
+
+
+def _resume_event(
+    network: Network, folder: str | Path, settings: Mapping[str, Any], threads: int, stop: Any,
+    progress: Any, inputs: Mapping[str, Any] | None, options: Mapping[str, Any],
+) -> Result:  # fmt: skip
+    """The same for a run of the event engine, whose inputs are in the checkpoint."""
+    for name in (*options, *(inputs or {})):
+        raise ParameterError(
+            f"resume.{name} must be left out for a run of the event engine: all of it is in "
+            "the folder"
+        )
+    scheduler = settings.get("scheduler")
+    if scheduler not in ("windows", "heap"):
+        raise FormatError(f"{folder}: scheduler must be 'windows' or 'heap', got {scheduler!r}")
+    simulator = EventSimulator(
+        network, threads=threads, scheduler=scheduler, max_rate=settings["max_rate"],
+        switches=switches_of(settings, folder),
+    )  # fmt: skip
+    return simulator.resume(folder, stop=stop, progress=progress)

@@ -16,11 +16,14 @@ from .result import Result
 from .simulator import Simulator
 
 # Options of (building, running), by engine, beside those that both have.
-_BOTH = ("threads", "max_rate"), ("interval", "inputs", "progress", "stop", "chunk")
+_BOTH = (
+    ("threads", "max_rate"),
+    ("interval", "inputs", "progress", "stop", "chunk", "out", "checkpoint_every"),
+)
 _OWN = {
     "clock": (
         ("dt", "dtype", "round_delays", "sleep", "weights", "learning", "max_memory"),
-        ("out", "checkpoint_every"),
+        (),
     ),
     "event": (("scheduler", "switches"), ("times", "at_spikes")),
 }
@@ -52,10 +55,9 @@ def simulate(
         See `Simulator.run`.
     **options
         Of the engine and its run: ``threads``, ``max_rate``, ``interval``, ``inputs``,
-        ``progress``, ``stop``, ``chunk``; for the clock engine ``dt``, ``dtype``,
-        ``round_delays``, ``sleep``, ``weights``, ``learning``, ``max_memory``, ``out``,
-        ``checkpoint_every``; for the event engine ``scheduler``, ``switches``, ``times``,
-        ``at_spikes``.
+        ``progress``, ``stop``, ``chunk``, ``out``, ``checkpoint_every``; for the clock engine
+        ``dt``, ``dtype``, ``round_delays``, ``sleep``, ``weights``, ``learning``,
+        ``max_memory``; for the event engine ``scheduler``, ``switches``, ``times``, ``at_spikes``.
 
     Raises
     ------

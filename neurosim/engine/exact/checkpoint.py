@@ -6,6 +6,7 @@
 ``/neurons/last``, ``due``     float64, time of the state; no crossing before
 ``/flight/...``                arrivals to come: times, weights, codes
 ``/sources/<k>/...``           positions of generators, inputs not yet consumed
+``/run``                       of a long run: how far it is, which files belong to it
 attributes                     t, version, and a fingerprint of the network
 =============================  =============================================================
 """
@@ -18,7 +19,7 @@ import numpy as np
 
 from ...errors import FormatError
 from ...files import write_whole
-from ..checkpoint import describe
+from ..checkpoint import describe, read_group, write_group
 from .loop import ExactLoop
 
 _VERSION = 1
@@ -34,8 +35,8 @@ def fingerprint(loop: ExactLoop) -> str:
     return digest.hexdigest()
 
 
-def save_state(loop: ExactLoop, path: str | Path) -> Path:
-    """Write the state of a simulation; the file appears whole or not at all."""
+def save_state(loop: ExactLoop, path: str | Path, run: dict[str, Any] | None = None) -> Path:
+    """Write the state of a simulation, and how far a run is; whole or not at all."""
     import h5py
 
     def fill(beside: Path) -> None:
@@ -51,6 +52,7 @@ def save_state(loop: ExactLoop, path: str | Path) -> Path:
             for k, source in loop.sources.items():
                 for name, array in source.state().items():
                     file[f"sources/{k}/{name}"] = array
+            write_group(file, "run", run or {})
 
     return write_whole(Path(path), fill)
 
@@ -63,8 +65,8 @@ def _like(file: Any, name: str, array: np.ndarray, path: Path) -> np.ndarray:
     return found.astype(array.dtype)[...]
 
 
-def load_state(loop: ExactLoop, path: str | Path) -> None:
-    """Take over a saved state.
+def load_state(loop: ExactLoop, path: str | Path) -> dict[str, Any]:
+    """Take over a saved state; returns what ``run`` was saved with it.
 
     Raises
     ------
@@ -94,6 +96,7 @@ def load_state(loop: ExactLoop, path: str | Path) -> None:
                 k: {name: array[...] for name, array in file[f"sources/{k}"].items()}
                 for k in loop.sources
             }
+            run = read_group(file, "run")
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise FormatError(f"{path}: must be a whole checkpoint ({error})") from None
     _check_flight(loop, coming, path)
@@ -104,6 +107,7 @@ def load_state(loop: ExactLoop, path: str | Path) -> None:
         p.state[...], p.counts[:] = state, counts
     built.neurons.last[:], built.neurons.due[:] = times
     loop.go_on(t, coming)
+    return run
 
 
 def _check_flight(loop: ExactLoop, coming: list[np.ndarray], path: Path) -> None:

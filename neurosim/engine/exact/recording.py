@@ -28,17 +28,23 @@ class SpikeLists:
         self, built: ExactBuilt, names: Sequence[str], at_spikes: Mapping[str, list[str]]
     ) -> None:
         self.built, self.at_spikes = built, at_spikes
-        self.found: dict[str, list[Emitted]] = {
-            p.population.name: []
-            for p in built.populations
+        self.names = [
+            p.population.name for p in built.populations
             if p.population.name in names or p.population.name in at_spikes
-        }
+        ]  # fmt: skip
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what has been written to a file."""
+        self.found: dict[str, list[Emitted]] = {name: [] for name in self.names}
+        self.n_waiting = 0
 
     def add(self, found: list[Emitted]) -> None:
         """Take the spikes of a chunk, one entry for each population."""
         for p, of_one in zip(self.built.populations, found, strict=True):
             if p.population.name in self.found:
                 self.found[p.population.name].append(of_one)
+                self.n_waiting += of_one.times.size
 
     def _joined(self, name: str, field: str, otherwise: np.ndarray) -> np.ndarray:
         parts = [getattr(of_one, field) for of_one in self.found[name]]
@@ -122,17 +128,30 @@ class StateLists:
     ----------
     wanted : list of (population, variable, ids)
     times : float64 (t,)
+    n_done : int            of them lie behind
     """
 
-    def __init__(self, built: ExactBuilt, wanted: list, times: np.ndarray) -> None:
+    def __init__(
+        self, built: ExactBuilt, wanted: list, times: np.ndarray, n_done: int = 0
+    ) -> None:  # fmt: skip
         self.built, self.times = built, times if wanted else np.zeros(0)
-        self.n_done = 0
+        self.n_done = n_done
         index = {p.population.name: k for k, p in enumerate(built.populations)}
         self.lines = [
             (index[name], name, variable, np.ascontiguousarray(ids, np.int64))
             for name, variable, ids in wanted
         ]
-        self.values = [np.zeros((self.times.size, ids.size)) for *_, ids in self.lines]
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget what has been written to a file."""
+        self.begun = self.n_done
+        self.values: list[list[np.ndarray]] = [[] for _ in self.lines]
+
+    @property
+    def n_waiting(self) -> int:
+        """Values that wait for a file."""
+        return (self.n_done - self.begun) * sum(ids.size for *_, ids in self.lines)
 
     def due(self, stop: float) -> np.ndarray:
         """The sample times before ``stop`` that are still to come."""
@@ -143,16 +162,17 @@ class StateLists:
         time = float(self.times[self.n_done])
         for values, (k, _, variable, ids) in zip(self.values, self.lines, strict=True):
             row = self.built.populations[k].variable(variable)
-            values[self.n_done] = loop.state_at(k, row, ids, time)
+            values.append(loop.state_at(k, row, ids, time))
         self.n_done += 1
 
     def finish(self) -> dict[str, dict[str, Trace]]:
         """All traces, by population and variable."""
         traces: dict[str, dict[str, Trace]] = {}
-        n = self.n_done
+        times = self.times[self.begun : self.n_done]
         for values, (k, name, variable, ids) in zip(self.values, self.lines, strict=True):
             unit = self.built.populations[k].population.neurons.model.units.get(variable, "")
             unit = "ms" if unit == "steps" else unit
-            trace = Trace(self.times[:n], ids, values[:n], unit)
+            found = np.array(values, np.float64).reshape(times.size, ids.size)
+            trace = Trace(times, ids, found, unit)
             traces.setdefault(name, {})[variable] = trace
         return traces

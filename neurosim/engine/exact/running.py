@@ -12,11 +12,13 @@ from ...errors import SimulationError
 from ..progress import Progress
 from ..result import Result, Spikes
 from ..stop import RunView, StopWatch, conditions_of
+from .longrun import LongRun
 from .recording import SpikeLists, StateLists
 
 if TYPE_CHECKING:
     from .simulator import EventSimulator
 
+_CHUNK = 50.0  # ms between two looks at progress and stop conditions
 _GRID = 0.1  # ms: the grain of StopAtRate's window
 REACHED = "duration reached"
 
@@ -25,30 +27,39 @@ class ExactRun:
     """One run under way: its recorders and its stop conditions."""
 
     def __init__(
-        self, sim: "EventSimulator", lists: SpikeLists, states: StateLists, stop: Any, end: float
+        self,
+        sim: "EventSimulator",
+        lists: SpikeLists,
+        states: StateLists,
+        stop: Any,
+        end: float,
+        files: LongRun | None = None,
     ) -> None:
         self.sim, self.loop, self.start, self.end = sim, sim.loop, sim.t, end
-        self.lists, self.states = lists, states
+        self.lists, self.states, self.files = lists, states, files
         for p in sim.built.populations:
             p.keeps_states = p.population.name in lists.at_spikes
         self.stops = StopWatch(conditions_of(stop), sim.network, _GRID)
         self.before = [p.counts.copy() for p in sim.built.populations]
 
-    def go(self, progress: Any, chunk: float) -> Result:
-        """Compute chunk by chunk to the end, or until a condition stops it."""
+    def go(self, progress: Any, chunk: float | None, ended: str = "") -> Result:
+        """Compute chunk by chunk to the end, or until a condition stops it, or has done so."""
         wall, cpu = clocks.perf_counter(), clocks.process_time()
-        reason = ""
+        self.stops.begun, reason, chunk = wall, ended, _CHUNK if chunk is None else chunk
         with Progress(progress, self.end - self.start, "continuous") as bar:
             while not reason and self.loop.t < self.end:
                 reason = self._chunk(min(self.loop.t + chunk, self.end))
                 bar.update(self.loop.t - self.start)
+        if self.files is not None and self.files.every and not ended:
+            self.files.save(self, "" if self.stops.by_wall else reason or REACHED)
         return self._result(reason or REACHED, wall, cpu)
 
     def _chunk(self, end: float) -> str:
         loop, sim, begin = self.loop, self.sim, self.loop.t
         sim.whole = False  # until it is done: an error or Ctrl-C may strike inside
         sim.switches.apply()
-        end = min(end, sim.switches.next)
+        checkpoint = math.inf if self.files is None else self.files.next_checkpoint(self)
+        end = min(end, sim.switches.next, checkpoint)
         loop.begin_chunk(end)
         for time in self.states.due(end):
             loop.advance(min(math.nextafter(time, math.inf), end))
@@ -58,7 +69,12 @@ class ExactRun:
         self.lists.add(found)
         sim.whole = True
         self._guard(begin, end, found)
-        return self._stopped(begin, end, found) or ""
+        reason = self._stopped(begin, end, found) or ""
+        if self.files is not None:
+            self.files.write(self)
+            if end == checkpoint and end < self.end and not reason:
+                self.files.save(self, "")
+        return reason
 
     def _guard(self, begin: float, end: float, found: list[tuple]) -> None:
         for p, spikes in zip(self.sim.built.populations, found, strict=True):
@@ -115,10 +131,14 @@ class ExactRun:
 
     def _result(self, reason: str, wall: float, cpu: float) -> Result:
         sim, counts = self.sim, self._counts()
+        if self.files is None:
+            spikes, traces = self.lists.finish(), self.states.finish()
+        else:
+            spikes, traces = self.files.results(self)
         return Result(
             network=sim.network, t_start=self.start, t_stop=sim.t, dt=0.0, engine="event",
-            dtype="float64", threads=sim.threads, spikes=self.lists.finish(),
-            traces=self.states.finish(), at_spikes=self.lists.states(), counts=counts,
+            dtype="float64", threads=sim.threads, spikes=spikes,
+            traces=traces, at_spikes=self.lists.states(), counts=counts,
             synaptic_events=self._events(counts),
             stop_reason=reason, wall_s=clocks.perf_counter() - wall,
             cpu_s=clocks.process_time() - cpu, build_s=sim.build_s,

@@ -14,20 +14,19 @@ from ...models.sources import spike_arrays
 from ...network import Network
 from ..recording import parse_record
 from ..result import Result, Spikes
-from ..stop import Condition
+from ..stop import Condition, conditions_of
 from ..stream import is_pair, pair_of
 from .batch import run_batch
 from .build import ExactBuilt, build
 from .changing import ExactSynapses
 from .checkpoint import load_state, save_state
+from .longrun import new_run, resume_run
 from .loop import ExactLoop
 from .recording import SpikeLists, StateLists, check_at_spikes, sample_times
 from .running import ExactRun
 from .sources import GivenTimes, sources_of
 from .switching import Switch, Switches, checked
 from .tables import Control
-
-_CHUNK = 50.0  # ms between two looks at progress and stop conditions
 
 
 class EventSimulator:
@@ -160,6 +159,8 @@ class EventSimulator:
         progress: bool | str | Callable[[float, float], Any] = "auto",
         stop: Condition | Sequence[Condition] | None = None,
         chunk: float | None = None,
+        out: str | Path | None = None,
+        checkpoint_every: float | None = None,
     ) -> Result:
         """Run on for ``duration`` [ms] and return what this piece recorded.
 
@@ -185,6 +186,9 @@ class EventSimulator:
             See `Simulator.run`; looked at after every chunk.
         chunk : float, optional
             Time between two looks at progress and stop conditions [ms], default 50.
+        out, checkpoint_every : path and time [ms], optional
+            Write spikes and traces to numbered files in a new folder as the run goes, and the
+            state every so often: `neurosim.resume` goes on there when the process was killed.
 
         Raises
         ------
@@ -193,14 +197,34 @@ class EventSimulator:
         self._check_whole()
         owner = "EventSimulator.run"
         duration = checks.number(owner, "duration", duration, low=0, high=1e12, unit="ms")
-        chunk = checks.number(owner, "chunk", _CHUNK if chunk is None else chunk, above=0)
+        if chunk is not None:
+            chunk = checks.number(owner, "chunk", chunk, above=0)
         names, traced = parse_record(self.network, record)
         start, end = self.t, self.t + duration
         samples = sample_times(owner, start, end, interval, times) if traced else np.zeros(0)
         lists = SpikeLists(self.built, names, check_at_spikes(owner, self.network, at_spikes))
-        run = ExactRun(self, lists, StateLists(self.built, traced, samples), stop, end)
+        kept = {"at_spikes": at_spikes, "inputs": inputs or {}, "duration": duration}
+        kept["stop"] = conditions_of(stop)
+        files = new_run(self, out, checkpoint_every, record, kept)
+        run = ExactRun(self, lists, StateLists(self.built, traced, samples), stop, end, files)
         self._give(owner, inputs or {})
-        return run.go(progress, chunk)
+        if files is None:
+            return run.go(progress, chunk)
+        try:
+            files.begin(run)
+            return run.go(progress, chunk)
+        finally:
+            files.folder.close()
+
+    def resume(
+        self, folder: str | Path, *, stop: Condition | Sequence[Condition] | None = None,
+        progress: bool | str | Callable[[float, float], Any] = "auto",
+    ) -> Result:  # fmt: skip
+        """Go on with a long run whose process was killed; see `neurosim.resume`."""
+        self.whole = False
+        result = resume_run(self, folder, stop, progress)
+        self.whole = True
+        return result
 
     def push(self, source: str, times: Any, ids: Any) -> None:
         """Add spikes of a SpikeSource as they come, at absolute times [ms], not before ``t``.

@@ -61,9 +61,9 @@ def _spread(a, begin, end, column, spare, counts):
         low, high = min(low, a[at + np.uint64(column)]), max(high, a[at + np.uint64(column)])
         spare[to], spare[to + one], spare[to + two] = a[at], a[at + one], a[at + two]
         counts[k] = 0
-    if not low < high:
+    scale = (n - 0.5) / (high - low) if low < high else np.inf
+    if not 0.0 < scale < np.inf:  # all alike, or too near to each other, or too far apart
         return n
-    scale = (n - 0.5) / (high - low)
     for k in range(n):
         value = spare[np.uint64(k) * three + np.uint64(column)]
         counts[np.uint64((value - low) * scale)] += 1
