@@ -45,7 +45,7 @@ class SharedMotifs:
         spikes = checks.integer(owner, "spikes", spikes, low=1)
         span = checks.number(owner, "span", span, above=0, unit="ms")
         self.duration = checks.number(owner, "duration", duration, above=0, unit="ms")
-        self.background = checks.number(owner, "background", background, low=0, unit="Hz")
+        self.background = checks.number(owner, "background", background, low=0, high=1e5, unit="Hz")
         self.jitter = checks.number(owner, "jitter", jitter, low=0, unit="ms")
         self.seed = checks.integer(owner, "seed", seed, low=0)
         motif_seed = checks.integer(owner, "motif_seed", motif_seed, low=0)
@@ -64,7 +64,7 @@ class SharedMotifs:
         return len(self.labels)
 
     def __getitem__(self, k: int) -> tuple[tuple[np.ndarray, np.ndarray], int]:
-        label = int(self.labels[k])
+        label, k = int(self.labels[k]), int(k) % len(self)
         rng = np.random.default_rng([self.seed, 2, k])
         times = self.onsets[k] + self.motifs[label]
         times = times + self.jitter * rng.standard_normal(times.size)

@@ -288,3 +288,75 @@ def test_what_cannot_be_learnt_on_a_grid_is_said(options, message):
 def test_wrong_settings_are_refused_by_name(given, message):
     with pytest.raises(ParameterError, match=message):
         ns.SurrogateGradient(**given)
+
+
+def counting(**changed):
+    """A cell that counts its refractory steps down, and does not say so in units."""
+    functions = {
+        "advance": lambda v, i, ref, keep, leak: (
+            (v, i * keep, ref - 1.0) if ref > 0.0 else (v * leak + i * 0.1, i * keep, ref)
+        ),
+        "receive": lambda v, i, ref, weight: (v, i + weight, ref),
+        "fires": lambda v, ref, v_th: ref <= 0.0 and v >= v_th,
+        "fire": lambda v, i, ref, v_reset: (v_reset, i, 3.0),
+    }
+    return ns.NeuronModel(
+        name="counting", state={"v": 0.0, "i": 0.0, "ref": 0.0},
+        params={"keep": 0.8, "leak": 0.9, "v_th": 1.0, "v_reset": 0.0}, **(functions | changed),
+    )  # fmt: skip
+
+
+def of_model(model, **params):
+    net = ns.Network(seed=2)
+    inp = net.add(ns.SpikeSource(6), "in")
+    hid = net.add(model.neurons(5, **params), "hid")
+    out = net.add(ns.LI(3, tau_m=9.0, tau_syn=3.0), "out")
+    net.connect(inp, hid, weight=ns.Uniform(0.5, 2.0), delay=1.0)
+    net.connect(hid, out, weight=ns.Normal(0.0, 1.0))
+    return net
+
+
+def test_counters_of_steps_do_not_spoil_gradients():
+    loss, found = ns.IntegralCrossEntropy(scale=0.3), []
+    for units in ({}, {"ref": "steps"}):
+        made = machine(of_model(counting(units=units)))
+        found.append(gradient(made, samples(3), loss)[1].weights)
+    assert np.abs(found[0]).max() > 1e-3
+    np.testing.assert_allclose(found[0], found[1], rtol=1e-4, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("net", "method", "message"),
+    [
+        (lambda: of_model(counting(fires=lambda i, v_th: i >= v_th)), {}, "must fire where its"),
+        (lambda: of_model(counting(), v_reset=1.5), {}, "v_th must be above v_reset"),
+        (lambda: network(), {"dt": 2.0}, r"'hid->hid'\.delay must be >= dt = 2 ms"),
+        (lambda: network(), {"dt": 1e-9}, "dt must be >= 3e-05"),
+        (lambda: network(), {"narrowing": lambda epoch: None}, "narrowing must return a number"),
+    ],
+    ids=["potential", "reset", "loop", "steps", "narrowing"],
+)  # fmt: skip
+def test_what_has_no_gradient_on_the_grid_is_refused(net, method, message):
+    with pytest.raises((ParameterError, BuildError), match=message):
+        machine_of(ns.SurrogateGradient(**method), net(), 30.0, chunks=2, threads=1)
+
+
+def test_a_model_whose_threshold_is_nowhere_near_is_refused():
+    net = ns.Network(seed=1)
+    inp, out = net.add(ns.SpikeSource(1), "in"), net.add(ns.QIF(2), "out")
+    net.connect(inp, out, weight=1.0, delay=1.0)
+    with pytest.raises(BuildError, match="must fire where its first state variable"):
+        machine_of(ns.SurrogateGradient(reach=1.0), net, 30.0, chunks=2, threads=1)
+
+
+def test_many_spikes_of_an_input_in_one_step_and_delays_without_end_count_right():
+    net = ns.Network(seed=1)
+    inp, out = net.add(ns.SpikeSource(1), "in"), net.add(ns.LI(2, tau_m=9.0, tau_syn=3.0), "out")
+    net.connect(inp, out, weight=[[1.0, 0.0]])
+    net.connect(inp, out, weight=[[50.0, 0.0]], delay=1e300, name="never")
+    data = [((np.full(300, 1.0), np.zeros(300, int)), 0)]
+    options = {"loss": ns.PeakCrossEntropy(scale=0.01), "duration": 30.0}
+    on_grid = ns.score(net, data, method=ns.SurrogateGradient(dt=0.1), **options)
+    exact = ns.score(net, data, **options)
+    assert on_grid.loss == pytest.approx(exact.loss, rel=1e-3)
+    assert on_grid.spikes == exact.spikes == 300

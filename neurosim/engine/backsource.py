@@ -1,8 +1,8 @@
 """How does a step of a model depend on what was before it? Kernels for the way back, as text.
 
 Any model can be differentiated: its functions are tried a little to both sides (central
-differences, exact for linear ones). State variables that count steps are left alone. The kernels
-get ``at``, the address of a table of addresses (:class:`Back` lists them):
+differences, exact for linear ones); where a variable counts down to a jump, the side without it
+is taken. The kernels get ``at``, the address of a table of addresses (:class:`Back` lists them):
 
 ``lean(at, n, moving, t, dt, reach)``
     one step from the state before it, without the reset: the state before the reset, who fired,
@@ -20,6 +20,7 @@ from .kernelsource import Writer
 
 STEP = 1e-5  # of numbers up to 1, and in proportion of larger ones
 _HALVINGS = 45
+_JUMP = 1e3  # times the slope of one side is that of the other: a jump lies between
 
 
 class Back(IntEnum):
@@ -130,40 +131,50 @@ def lean_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> s
     return "\n".join([*lines, *_indented(body, 8), "    return 0", ""])
 
 
+def _slopes(w: _BackWriter, begin: list[str], run: list[str], names: list[str],
+            outs: list[str]) -> list[str]:  # fmt: skip
+    """Add to ``outs`` the derivatives of sum g s, after ``run``, by the variables ``names``.
+
+    Where the two sides differ by far, one of them is across a jump, and the other one counts.
+    """
+    value = f"value = {_sum(w.smooth, 'g')}"
+    lines = [*begin, *run, value, "centre, plus, width = value, 0.0, 1.0"]
+    lines += [f"for probe in range({2 * len(names)}):"]
+    probe = [*begin]
+    for number, name in enumerate(names):
+        probe += w.shifted(name, number)
+    probe += [*run, value, "if probe % 2 == 0:", "    plus = value", "    continue"]
+    probe += ["after, before = (plus - centre) / width, (centre - value) / width"]
+    probe += ["slope = 0.5 * (after + before)"]
+    probe += [f"if max(abs(after), abs(before)) > {_JUMP!r} * min(abs(after), abs(before)):"]
+    probe += ["    slope = after if abs(after) < abs(before) else before"]
+    for number, name in enumerate(outs):
+        probe += [f"if probe // 2 == {number}:", f"    {name} += slope"]
+    return lines + _indented(probe, 4)
+
+
 def pull_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> str:
     """Source of ``pull``; for the arguments see `kernelsource.block_source`."""
     w = _BackWriter(model, rows, scalars, real)
     first = w.state[0]
     body = [f"g_{name} = gradient_{name}[j]" for name in w.smooth]
     if model.fire is not None:
-        body += ["if spiked[j]:", *(f"    l_{name} = 0.0" for name in w.smooth)]
-        body += ["    width = 1.0", f"    for probe in range({2 * len(w.smooth)}):"]
-        probe = [f"s_{name} = reached_{name}[j]" for name in w.state]
-        for number, name in enumerate(w.smooth):
-            probe += w.shifted(f"s_{name}", number)
-        probe += [f"{w.all} = {w.call('fire')}", f"value = {_sum(w.smooth, 'g')}"]
-        probe += ["value = (value if probe % 2 == 0 else -value) / (2.0 * width)"]
-        for number, name in enumerate(w.smooth):
-            probe += [f"if probe // 2 == {number}:", f"    l_{name} += value"]
-        body += _indented(probe, 8)
-        body += [f"    g_{name} = l_{name}" for name in w.smooth]
+        reached = [f"s_{name} = reached_{name}[j]" for name in w.state]
+        fire = [f"{w.all} = {w.call('fire')}"]
+        shifted = [f"s_{name}" for name in w.smooth]
+        reset = [f"l_{name} = 0.0" for name in w.smooth]
+        reset += _slopes(w, reached, fire, shifted, [f"l_{name}" for name in w.smooth])
+        reset += [f"g_{name} = l_{name}" for name in w.smooth]
+        body += ["if spiked[j]:", *_indented(reset, 4)]
     body += [f"g_{name} += by_spike[j] * leans_{name}[j]" for name in w.smooth]
     body += [f"g_{first} += push[j]"]
     body += [f"gradient_{name}[j] = 0.0" for name in w.state]
     body += [f"by_input_{k}[j] = 0.0" for k in w.ports]
     body += [f"if {' and '.join(f'g_{name} == 0.0' for name in w.smooth)}:", "    continue"]
-    n_probes = 2 * (len(w.smooth) + len(w.ports))
-    body += ["width = 1.0", f"for probe in range({n_probes}):"]
-    probe = [*w.load, *(f"in_{k} = input_{k}[j]" for k in w.ports)]
+    before = [*w.load, *(f"in_{k} = input_{k}[j]" for k in w.ports)]
     names = [f"s_{name}" for name in w.smooth] + [f"in_{k}" for k in w.ports]
-    outs = [f"gradient_{name}" for name in w.smooth] + [f"by_input_{k}" for k in w.ports]
-    for number, name in enumerate(names):
-        probe += w.shifted(name, number)
-    probe += [*w.step(), f"value = {_sum(w.smooth, 'g')}"]
-    probe += ["value = (value if probe % 2 == 0 else -value) / (2.0 * width)"]
-    for number, name in enumerate(outs):
-        probe += [f"if probe // 2 == {number}:", f"    {name}[j] += value"]
-    body += _indented(probe, 4)
+    outs = [f"gradient_{name}[j]" for name in w.smooth] + [f"by_input_{k}[j]" for k in w.ports]
+    body += _slopes(w, before, w.step(), names, outs)
     lines = [*w.begin("pull(at, n, moving, t, dt)"), "    for j in range(n):"]
     return "\n".join([*lines, *_indented(body, 8), "    return 0", ""])
 

@@ -277,7 +277,7 @@ class Training:
             while len(history.rows) < epochs and not self._has_waited(patience):
                 try:
                     self._one_more(bar)
-                except (SimulationError, KeyboardInterrupt) as error:
+                except (SimulationError, ParameterError, KeyboardInterrupt) as error:
                     if not history.rows:
                         raise
                     history.stop_reason = f"stopped in epoch {len(history.rows) + 1}: {error!r}"

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from ..connectivity.delays import to_steps
-from ..errors import BuildError
+from ..connectivity.delays import to_steps, to_times
+from ..errors import BuildError, ParameterError
 from ..models.base import Neurons
 from ..network import Network
 from .graph import graph_of, loops_of
@@ -17,6 +17,9 @@ from .readout import PEAK
 from .surrogate import SurrogateGradient
 from .tables import PORTS, GivenSpikes, Gradients, Pull, Record
 from .taps import Taps, deliver, deliver_back, taps_of
+
+_MOST_STEPS = 1_000_000
+_AT_ONCE = 4_000_000  # neurons times steps times samples of a chunk where nothing learns
 
 
 class Tape:
@@ -34,6 +37,11 @@ class Tape:
         self.states: dict[int, np.ndarray] = {}
         self.inputs: dict[int, np.ndarray] = {}
         self.fired: dict[int, np.ndarray] = {}
+
+    def forget(self, unread: set[int]) -> None:
+        """Keep spikes, and the potentials of those that are read, as nobody goes back."""
+        self.inputs = {}
+        self.states = {k: s[:, :1].copy() for k, s in self.states.items() if k not in unread}
 
 
 class GridGradient:
@@ -58,9 +66,14 @@ class GridGradient:
         self, network: Network, duration: float, method: SurrogateGradient, *, threads: int = 1,
         chunks: int = 4, least_slope: float = 1e-3,
     ) -> None:  # fmt: skip
-        _check(network)
+        _check(network, method.dt)
         self.network, self.duration, self.method = network.copy(), duration, method
         self.dt, self.least_back = method.dt, method.dt
+        if not duration / self.dt <= _MOST_STEPS:
+            raise ParameterError(
+                f"SurrogateGradient.dt must be >= {duration / _MOST_STEPS:g}, for at most "
+                f"{_MOST_STEPS} steps of a sample, got {self.dt:g}"
+            )
         self.n_steps = int(np.ceil(duration / self.dt - 1e-9))
         self.graph = graph_of(self.network)
         self.names, self.chunks = list(network.populations), chunks
@@ -71,16 +84,35 @@ class GridGradient:
         }
         self.least_slope = {k: least_slope * c.reach for k, c in self.cells.items()}
         self.span = np.concatenate([
-            np.full(p.n, self.cells[k].reach if k in self.cells else 0.0)
+            np.full(p.n, self.cells[k].span if k in self.cells else 0.0)
             for k, p in enumerate(network.populations.values())
         ])  # fmt: skip
         self._pool = ThreadPoolExecutor(min(threads, chunks)) if threads > 1 else None
-        self.width, self._tapes = method.width_at(0), []
+        self._tapes: list[Tape] = []
+        self.begin_epoch(0)
         self.changed()
+        self._check_loops()
+
+    def _check_loops(self) -> None:
+        """Refuse what the clock engine would refuse.
+
+        Raises
+        ------
+        BuildError
+        """
+        for j, name in enumerate(self.network.projections):
+            row = self.graph.rows[j]
+            own = slice(self.graph.starts[row], self.graph.starts[row + self._n(self.graph.pre[j])])
+            shortest = self.graph.delays[own].min(initial=np.inf)
+            if self.leads_back(j) and shortest < self.dt * (1 - 1e-9):
+                raise BuildError(
+                    f"Projection {name!r}.delay must be >= dt = {self.dt:g} ms, as its spikes can "
+                    f"come back, got {shortest:g}; take longer delays or a smaller dt"
+                )
 
     def begin_epoch(self, epoch: int) -> None:
         """Narrow the taps."""
-        self.width = self.method.width_at(epoch)
+        self.width = min(self.method.width_at(epoch), float(self.n_steps))
 
     def changed(self) -> None:
         """Weights or delays have been changed."""
@@ -125,16 +157,21 @@ class GridGradient:
         self, given: GivenSpikes, order: np.ndarray, learning: bool = True
     ) -> list[Record]:  # fmt: skip
         """The spikes of some samples, chunk by chunk; delays on the grid, where nothing learns."""
-        self._used = self._taps(self.width if learning else 0.0)
-        pieces = [piece for piece in np.array_split(order, self.chunks) if piece.size]
-        self._tapes = self._map(lambda piece: self._run(given, piece), [(p,) for p in pieces])
+        self._used, n = self._taps(self.width if learning else 0.0), self.chunks
+        if not learning:  # nothing has to be kept, so memory can be bounded
+            size = self.n_steps * self.network.n_neurons
+            n = max(n, -(-order.size // max(1, _AT_ONCE // size)))
+        pieces = [piece for piece in np.array_split(order, n) if piece.size]
+        self._tapes = self._map(
+            lambda piece: self._run(given, piece, learning), [(p,) for p in pieces]
+        )
         return [self._record(tape) for tape in self._tapes]
 
-    def _run(self, given: GivenSpikes, piece: np.ndarray) -> Tape:
+    def _run(self, given: GivenSpikes, piece: np.ndarray, learning: bool) -> Tape:
         tape, samples, steps = Tape(piece.size), piece.size, self.n_steps
         for k, name in enumerate(self.names):
             size = samples * self._n(k)
-            tape.fired[k] = np.zeros((steps, size), np.uint8)
+            tape.fired[k] = np.zeros((steps, size), np.uint8 if k in self.cells else np.int32)
             if k not in self.cells:
                 self._bin(given, k, piece, tape.fired[k])
                 continue
@@ -153,6 +190,8 @@ class GridGradient:
                 for j in self.outgoing[k] if tape.fired[k][step].any() else ():
                     inputs = tape.inputs[int(self.graph.post[j])]
                     deliver(self.graph, self._used, j, tape.fired[k][step], step, inputs)
+        if not learning:
+            tape.forget({k for k in self.cells if self.cells[k].model.fires is not None})
         return tape
 
     def _bin(self, given: GivenSpikes, k: int, piece: np.ndarray, fired: np.ndarray) -> None:
@@ -174,9 +213,10 @@ class GridGradient:
         for sample in range(tape.samples):
             for k in range(len(self.names)):
                 steps, neurons = np.nonzero(found[k][sample])
-                times.append(steps * self.dt)
-                ids.append(neurons.astype(np.int32))
-                starts.append(starts[-1] + steps.size)
+                counts = found[k][sample][steps, neurons]
+                times.append(np.repeat(to_times(steps, self.dt), counts))
+                ids.append(np.repeat(neurons.astype(np.int32), counts))
+                starts.append(starts[-1] + ids[-1].size)
         times_, ids_ = np.concatenate(times), np.concatenate(ids)
         return Record(times_, ids_, np.zeros((times_.size, PORTS)), np.array(starts, np.int64))
 
@@ -272,7 +312,7 @@ class GridGradient:
         return found
 
 
-def _check(network: Network) -> None:
+def _check(network: Network, dt: float) -> None:
     """Refuse what has no gradient on a grid.
 
     Raises
@@ -287,6 +327,8 @@ def _check(network: Network) -> None:
             )
         if not p.is_source and not isinstance(p.neurons, Neurons):
             raise BuildError(f"Population {p.name!r} must be neurons of a model, got {p.kind}")
+    if network.time == "steps" and dt != 1.0:
+        raise BuildError(f"SurrogateGradient.dt must be 1 with time='steps', got {dt:g}")
     if network.stimuli:
         raise BuildError(
             f"Network must have no stimuli to learn on a grid, got {list(network.stimuli)}"

@@ -12,6 +12,7 @@ from ..network import Population
 from ..random import key_of
 
 REAL = "float64"
+_FAR = 1e6  # reaches
 
 
 @kernel
@@ -62,6 +63,11 @@ class GridCells:
                 value = value.draw(key_of(seed, population.name, "initial", name), self.n)
             self.initial[k] = value
         self.set_params({})
+        self._check_fires(owner)
+        params = neurons.params
+        self.span = self.reach  # what `BumpSilent` counts in
+        if {"v_th", "v_reset"} <= set(params):
+            self.span = float(np.mean(np.subtract(params["v_th"], params["v_reset"])))
 
     def _reach(self, owner: str) -> float:
         params = self.population.neurons.params
@@ -72,7 +78,39 @@ class GridCells:
                 f"{owner}: {self.model.name} has no v_th and v_reset; give SurrogateGradient a "
                 "reach, how far from firing a potential still learns"
             )
-        return float(np.mean(np.subtract(params["v_th"], params["v_reset"])))
+        reach = float(np.mean(np.subtract(params["v_th"], params["v_reset"])))
+        if not reach > 0:
+            raise BuildError(
+                f"{owner}: v_th must be above v_reset, or SurrogateGradient be given a reach, got "
+                f"a difference of {reach:g}"
+            )
+        return reach
+
+    def _check_fires(self, owner: str) -> None:
+        """Refuse cells whose spikes have no derivative: all of their weights would learn nothing.
+
+        Raises
+        ------
+        BuildError
+        """
+        if self.model.fires is None:
+            return
+        potential, asked = next(iter(self.model.state)), self.model.arguments("fires")
+        given = self.model.kernel_params(dict(self.params), self.dt)
+        values = {name: np.ravel(value)[0] for name, value in given.items()}
+        values |= {**self.model.state, "t": 0.0, "dt": self.dt}
+        test = getattr(self.model.fires, "py_func", self.model.fires)
+        far = _FAR * max(self.reach, abs(float(values.get("v_th", 0.0))))
+
+        def fires(v: float) -> bool:
+            return bool(test(**{k: v if k == potential else values[k] for k in asked}))
+
+        if potential not in asked or fires(-far) or not fires(far):
+            raise BuildError(
+                f"{owner}: {self.model.name} must fire where its first state variable, "
+                f"{potential!r}, crosses a threshold, to be learnt on a grid; its fires() does not "
+                f"change between {-far:g} and {far:g}"
+            )
 
     def set_params(self, changed: dict) -> None:
         """Other parameters, as many as before."""

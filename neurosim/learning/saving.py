@@ -40,13 +40,19 @@ def _fingerprint(training: "Training") -> str:
     return digest.hexdigest()
 
 
+def _name(function: Any) -> str:
+    """Of a function, or of the type of what can be called."""
+    named = function if hasattr(function, "__qualname__") else type(function)
+    return f"{named.__module__}.{named.__qualname__}"
+
+
 def _of_method(method: Any) -> list[str]:
     """Nothing for exact gradients; of a narrowing that is a mere function its name."""
     if isinstance(method, str):
         return []
     narrowing = method.narrowing
     if narrowing is not None and not is_dataclass(narrowing):
-        narrowing = f"{narrowing.__module__}.{narrowing.__qualname__}"
+        narrowing = _name(narrowing)
     return [repr(replace(method, narrowing=None)), repr(narrowing)]
 
 
@@ -54,7 +60,7 @@ def _text(spec: Learnable) -> str:
     """The specification; of a schedule that is a mere function its name."""
     schedule = spec.schedule
     if schedule is not None and not is_dataclass(schedule):
-        schedule = f"{schedule.__module__}.{schedule.__qualname__}"
+        schedule = _name(schedule)
     return repr(replace(spec, schedule=None)) + repr(schedule)
 
 

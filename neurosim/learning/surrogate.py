@@ -3,7 +3,10 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
+
+import numpy as np
 
 from .. import checks
 from ..errors import ParameterError
@@ -15,8 +18,9 @@ from .gradient import ExactGradient
 class SurrogateGradient:
     """Learn on a grid, where spikes have a stand-in for a derivative: for `fit`'s ``method``.
 
-    The clock engine's own steps run forward, and back in reverse, through any model: its functions
-    are differentiated by trying them. The jump of a spike is given the slope of a triangle,
+    The clock engine's own steps run forward, and back in reverse, through models of any equations:
+    their functions are differentiated by trying them. (The first state variable is the potential;
+    ``fires`` has to depend on it.) The jump of a spike is given the slope of a triangle,
 
         dS/dv = max(0, 1 - |v - v_th| / reach) / reach
 
@@ -70,8 +74,8 @@ class SurrogateGradient:
 
     def width_at(self, epoch: int) -> float:
         """Width of the taps, in steps."""
-        factor = 1.0 if self.narrowing is None else float(self.narrowing(epoch))
-        if not (math.isfinite(factor) and factor >= 0):
+        factor = 1.0 if self.narrowing is None else self.narrowing(epoch)
+        if not (np.ndim(factor) == 0 and isinstance(factor, Real) and 0 <= factor < math.inf):
             raise ParameterError(
                 f"{type(self).__name__}.narrowing must return a number >= 0, got {factor!r}"
             )
@@ -86,7 +90,7 @@ def machine_of(method: Any, network: Network, duration: float, **options: Any) -
     ParameterError
         ``method`` is none.
     """
-    if method == "exact":
+    if isinstance(method, str) and method == "exact":
         return ExactGradient(network, duration, **options)
     if not isinstance(method, SurrogateGradient):
         raise ParameterError(

@@ -18,6 +18,7 @@ from .._jit import kernel
 from ..connectivity.delays import step_of
 
 _SPREAD = 3.0  # widths
+_FAR = 1e9  # steps: no sample lasts so long
 
 
 class Taps(NamedTuple):
@@ -40,9 +41,9 @@ def _fill(delays, dt, width, begin, end, least, first, share, slope):
     """Taps of the synapses begin..end, none of them before the step ``least``."""
     n = share.shape[1]
     for e in range(begin, end):
-        place = delays[e] / dt
+        place = min(delays[e] / dt, _FAR)
         if width == 0.0:
-            first[e], share[e, 0] = max(step_of(delays[e], dt), least), 1.0
+            first[e], share[e, 0] = max(step_of(place, 1.0), least), 1.0
             continue
         first[e] = max(np.int64(math.ceil(place - _SPREAD * width)), least)
         total = total_slope = 0.0
