@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--rate", type=float, default=2e-2)
+    parser.add_argument("--rate", type=float, default=5e-3)
     parser.add_argument("--moved", type=int, default=1, help="pixels; 0: images as they are")
     args = parser.parse_args()
     train: Any = images(args.folder, "train", slice(0, 60_000 - HELD_OUT))
