@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -129,14 +128,6 @@ class GridGradient:
     def leads_back(self, projection: int) -> bool:
         """Can what a projection causes come back to its source?"""
         return bool(self.least[projection])
-
-    def set_params(self, name: str, changed: dict[str, Any]) -> None:
-        """Give the cells of a population other parameters: each as many as it had."""
-        population = self.network.populations[name]
-        own = population.neurons
-        neurons = replace(own, n=own.shape, params={**own.params, **changed})
-        self.network.populations[name] = replace(population, neurons=neurons)
-        self.cells[self.names.index(name)].set_params(changed)
 
     # ------------------------------------------------------------------ forward
 

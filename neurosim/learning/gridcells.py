@@ -62,7 +62,7 @@ class GridCells:
             if isinstance(value, Distribution):
                 value = value.draw(key_of(seed, population.name, "initial", name), self.n)
             self.initial[k] = value
-        self.set_params({})
+        self._tables: dict[int, dict] = {}
         self._check_fires(owner)
         params = neurons.params
         self.span = self.reach  # what `BumpSilent` counts in
@@ -96,7 +96,8 @@ class GridCells:
         if self.model.fires is None:
             return
         potential, asked = next(iter(self.model.state)), self.model.arguments("fires")
-        given = self.model.kernel_params(dict(self.params), self.dt)
+        params = self.population.neurons.params
+        given = self.model.kernel_params(dict(params), self.dt)
         values = {name: np.ravel(value)[0] for name, value in given.items()}
         values |= {**self.model.state, "t": 0.0, "dt": self.dt}
         test = getattr(self.model.fires, "py_func", self.model.fires)
@@ -112,15 +113,11 @@ class GridCells:
                 f"change between {-far:g} and {far:g}"
             )
 
-    def set_params(self, changed: dict) -> None:
-        """Other parameters, as many as before."""
-        self.params = {**self.population.neurons.params, **changed}
-        self._tables: dict[int, dict] = {}
-
     def tables(self, samples: int) -> dict:
         """Parameters of all cells of so many samples, and kernels."""
         if samples not in self._tables:
-            params = self.model.kernel_params(dict(self.params), self.dt)
+            given = self.population.neurons.params
+            params = self.model.kernel_params(dict(given), self.dt)
             made = {}
             for kind in ("block", "lean", "pull"):
                 members = used_members(self.model, kind)
