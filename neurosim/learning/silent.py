@@ -26,7 +26,9 @@ class BumpSilent:
     ----------
     step : float            of weights, times v_th - v_reset
     hidden, output : float  the share of silent samples that is borne, by neurons inside the network
-                            and by those whose spikes the loss reads
+                            and by those whose spikes the loss reads; the default suits cells
+                            that all fire, once each: give hidden=0.95 where a hidden cell
+                            stands for some of the samples only
     """
 
     step: float = 5e-4
