@@ -195,11 +195,9 @@ class Training:
         self.bumper = Bumper(silent, self.machine, self.parameters, output)
         self.rate_targets, self.largest = rate_targets, float(largest_gradient)
         self.samples = Samples(network, data, duration, keep)
-        self.held_out = (
-            None
-            if validation is None
-            else Samples(network, validation, duration, owner="fit.validation")
-        )
+        self.held_out = None
+        if validation is not None:
+            self.held_out = Samples(network, validation, duration, owner="fit.validation")
         self.history = History(network)
         self.best: tuple | None = None
         for p in self.parameters:

@@ -162,7 +162,7 @@ class Parameter:
 
     def values(self) -> np.ndarray:
         """One for each place."""
-        return self.shared() if self.each_its_own else self.shared()[self.group]
+        return self.shared().copy() if self.each_its_own else self.shared()[self.group]
 
     def pulled(self, gradient: np.ndarray) -> np.ndarray:
         """The derivative by ``raw``, from that by the values."""
