@@ -118,7 +118,7 @@ def test_a_later_piece_with_inputs_is_resumed(tmp_path):
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
         patch.setattr(LongRun, "save", dying)
         sim.run(200.0, record=RECORD, inputs=inputs, out=tmp_path / "a", checkpoint_every=30.0)
-    assert_same(whole, ns.resume(network(), tmp_path / "a"))
+    assert_same(whole, ns.resume(network(), tmp_path / "a", inputs=inputs))  # are in it already
 
 
 @pytest.mark.parametrize(

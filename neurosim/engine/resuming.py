@@ -75,7 +75,7 @@ def resume(
             f"build the network with it, got seed {network.seed}"
         )
     if settings.get("engine", "clock") == "event":
-        return _resume_event(network, folder, settings, threads, stop, progress, inputs, options)
+        return _resume_event(network, folder, settings, threads, stop, progress, options)
     names = ("dt", "dtype", "round_delays", "max_rate", "sleep", "weights", "learning")
     kept = {name: settings[name] for name in names}
     simulator = Simulator(network, threads=threads, **(kept | options))
@@ -84,10 +84,10 @@ def resume(
 
 def _resume_event(
     network: Network, folder: str | Path, settings: Mapping[str, Any], threads: int, stop: Any,
-    progress: Any, inputs: Mapping[str, Any] | None, options: Mapping[str, Any],
+    progress: Any, options: Mapping[str, Any],
 ) -> Result:  # fmt: skip
-    """The same for a run of the event engine, whose inputs are in the checkpoint."""
-    for name in (*options, *(inputs or {})):
+    """The same for a run of the event engine: its inputs are all in the checkpoint."""
+    for name in options:
         raise ParameterError(
             f"resume.{name} must be left out for a run of the event engine: all of it is in "
             "the folder"
