@@ -23,8 +23,11 @@ if (_checkout / "pyproject.toml").is_file():
     __path__.append(str(_checkout))
 
 from .connectivity import AllToAll as AllToAll  # noqa: E402
+from .connectivity import AveragePool as AveragePool  # noqa: E402
 from .connectivity import BlockButterfly as BlockButterfly  # noqa: E402
 from .connectivity import ConstantFanIn as ConstantFanIn  # noqa: E402
+from .connectivity import Convolution as Convolution  # noqa: E402
+from .connectivity import Dense as Dense  # noqa: E402
 from .connectivity import DistanceDependent as DistanceDependent  # noqa: E402
 from .connectivity import FixedInDegree as FixedInDegree  # noqa: E402
 from .connectivity import FixedOutDegree as FixedOutDegree  # noqa: E402
@@ -38,6 +41,8 @@ from .connectivity import Normal as Normal  # noqa: E402
 from .connectivity import NtoM as NtoM  # noqa: E402
 from .connectivity import OneToOne as OneToOne  # noqa: E402
 from .connectivity import SmallWorld as SmallWorld  # noqa: E402
+from .connectivity import SumPool as SumPool  # noqa: E402
+from .connectivity import TransposedConvolution as TransposedConvolution  # noqa: E402
 from .connectivity import Uniform as Uniform  # noqa: E402
 from .engine import EventSimulator as EventSimulator  # noqa: E402
 from .engine import Result as Result  # noqa: E402

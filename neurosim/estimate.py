@@ -1,5 +1,6 @@
 """How much memory will a network need? From the description alone, before building."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ from .cycles import strong_components
 from .errors import BuildError
 from .models.base import DTYPES, Neurons
 from .network import Network, Projection
+from .synapses import has_kernel
 
 _REAL = {"float32": 4, "float64": 8, "int32": 4}
 _TARGET = 4  # a place in the input buffer, or a cell of place and weight
@@ -139,6 +141,12 @@ def estimate_memory(
     stores = offsets = peak = longest = 0
     projections: dict[str, tuple[int, int]] = {}
     for (_, pre), members in _stores_of(network).items():
+        kernels = [name for name in members if has_kernel(network.projections[name], learning)]
+        for name in kernels:
+            n, size, most = _kernel(network.projections[name], dt, real, threads)
+            projections[name] = n, size
+            stores, longest = stores + size, max(longest, most)
+        members = [name for name in members if name not in kernels]
         parts = [_part(network.projections[name], dt) for name in members]
         parts = [p for p in parts if p.n]
         if not parts:
@@ -199,6 +207,15 @@ def _stores_of(network: Network) -> dict[tuple[int, str], list[str]]:
     for p in network.projections.values():
         found.setdefault((group[index[p.post.name]], p.pre.name), []).append(p.name)
     return found
+
+
+def _kernel(p: Projection, dt: float, real: int, threads: int) -> tuple[int, int, int]:
+    """(synapses, bytes, longest delay in steps) of a projection with a kernel."""
+    taps = p.rule.taps
+    weights = taps.channels[0] * taps.channels[1] // taps.groups
+    weights *= math.prod(p.rule.kernel.shape[2:])
+    size = weights * real + threads * taps.plan().nbytes + 4 * np.size(p.delay)
+    return int(taps.counts().sum()), size, int(to_steps(np.max(p.delay), dt))
 
 
 def _part(p: Projection, dt: float) -> _Part:

@@ -7,6 +7,7 @@ import numpy as np
 
 from . import checks
 from .connectivity.distributions import Distribution
+from .connectivity.procedural import Procedural
 from .connectivity.rules import AllToAll, FromArrays, FromMatrix, Rule
 from .errors import ParameterError
 from .models.base import Neurons
@@ -158,11 +159,13 @@ class Network:
         rule : Rule
             Who is connected to whom; default :class:`AllToAll`.
         weight : float, array or Distribution
-            [nA] for exponential synapses, [mV] for delta synapses; default 1, or the
-            matrix of :class:`FromMatrix`. Arrays have the shape (n_pre, n_post) for
-            AllToAll, or one entry per synapse where the rule fixes their number.
+            [nA] for exponential synapses, [mV] for delta synapses; default 1, or what
+            :class:`FromMatrix`, :class:`Convolution` and their like have in them. Arrays have the
+            shape (n_pre, n_post) for AllToAll, or one entry per synapse where the rule fixes
+            their number.
         delay : float, array or Distribution
-            Synaptic delay [ms] (or steps), >= 0. Zero is legal outside cycles.
+            Synaptic delay [ms] (or steps), >= 0. Zero is legal outside cycles. With a kernel
+            one number, or one for each spatial tap.
         port : int or str, optional
             Input port of the target; by default the only one, or, with the two ports
             "exc" and "inh", the one that the sign of the weights says.
@@ -253,12 +256,15 @@ class Network:
             raise ParameterError(f"{owner}.post must be neurons, got the source {post.name!r}")
         rule = rule.placed(pre.shape, post.shape)
         rule.check(owner, pre.n, post.n)
+        if weight is not None and isinstance(rule, (FromMatrix, Procedural)):
+            raise ParameterError(
+                f"{owner}.weight must be left out with {type(rule).__name__}, which has the weights"
+            )
+        if isinstance(rule, Procedural):
+            delay = _per_tap(owner, delay, rule)
+            return Projection(name, pre, post, rule, rule.kernel, delay, _port(owner, post, port))
         if weight is None:
             weight = rule.weights if isinstance(rule, FromMatrix) else 1.0
-        elif isinstance(rule, FromMatrix):
-            raise ParameterError(
-                f"{owner}.weight must be left out with FromMatrix, which has the weights"
-            )
         same = pre is post
         weight = _per_synapse(owner, "weight", weight, rule, pre.n, post.n, same)
         delay = _per_synapse(owner, "delay", delay, rule, pre.n, post.n, same, low=0)
@@ -350,6 +356,20 @@ def _per_synapse(owner, name, value, rule, n_pre, n_post, same, **bounds) -> Any
         raise ParameterError(f"{owner}.{name} must have shape {shapes}, got {np.shape(value)}")
     array = checks.array(owner, name, value, **bounds)
     return array[rule.order] if isinstance(rule, FromArrays) else array
+
+
+def _per_tap(owner: str, delay: Any, rule: Procedural) -> Any:
+    """Check the delay of a kernel: one number, or one for each of its spatial taps."""
+    taps = rule.kernel.shape[2:]
+    if np.ndim(delay) == 0 and not isinstance(delay, Distribution):
+        return checks.number(owner, "delay", delay, low=0)
+    if isinstance(delay, Distribution) or np.shape(delay) != taps or not taps:
+        shape = f" or an array with the shape {taps} of its taps" if taps else ""
+        raise ParameterError(
+            f"{owner}.delay must be a number{shape} with {type(rule).__name__}, got {delay!r}; "
+            "for a delay of its own for each synapse use FromArrays or AllToAll"
+        )
+    return checks.array(owner, "delay", delay, low=0)
 
 
 def _port(owner: str, post: Population, port: int | str | None) -> int | None:

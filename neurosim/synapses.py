@@ -1,10 +1,12 @@
 """Which synapses does a projection have? The description, expanded: a pure function."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from .connectivity.distributions import Distribution
+from .connectivity.procedural import Procedural
 from .errors import BuildError, ParameterError
 from .network import Network, Projection
 from .random import key_of
@@ -71,9 +73,22 @@ def expand_compactly(network: Network, projection: Projection) -> Synapses:
         value.draw(key_of(network.seed, p.name, what), pre.size)
         if isinstance(value, Distribution)
         else np.asarray(value)
-        for what, value in (("weight", p.weight), ("delay", p.delay))
+        for what, value in zip(("weight", "delay"), values_of(p), strict=True)
     ]
     return Synapses(pre, post, *values)
+
+
+def has_kernel(p: Projection, learning: Collection[str] = ()) -> bool:
+    """Does an engine walk through its kernel? Synapses that can change one by one are listed."""
+    return isinstance(p.rule, Procedural) and p.name not in learning
+
+
+def values_of(projection: Projection) -> tuple:
+    """Weight and delay: a number, a distribution, or one number for each synapse."""
+    p = projection
+    if isinstance(p.rule, Procedural):
+        return p.rule.spread(p.weight), p.rule.spread(p.delay, of="delay")
+    return p.weight, p.delay
 
 
 def port_of(projection: Projection, weight: np.ndarray) -> int:

@@ -1,5 +1,7 @@
 """Who is connected to whom, with which weights and delays."""
 
+from .convolution import Convolution as Convolution
+from .convolution import TransposedConvolution as TransposedConvolution
 from .degrees import ConstantFanIn as ConstantFanIn
 from .degrees import FixedOutDegree as FixedOutDegree
 from .degrees import FixedTotalNumber as FixedTotalNumber
@@ -7,6 +9,10 @@ from .distributions import Distribution as Distribution
 from .distributions import LogNormal as LogNormal
 from .distributions import Normal as Normal
 from .distributions import Uniform as Uniform
+from .pooling import AveragePool as AveragePool
+from .pooling import Dense as Dense
+from .pooling import SumPool as SumPool
+from .procedural import Procedural as Procedural
 from .rules import AllToAll as AllToAll
 from .rules import FixedInDegree as FixedInDegree
 from .rules import FixedProbability as FixedProbability

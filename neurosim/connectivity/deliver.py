@@ -28,17 +28,19 @@ CONSTANT = 0  # uint32 places; one weight
 EACH = 1  # uint32 places; a weight per synapse
 PACKED = 2  # uint32: place - BASE in the low BITS, a signed weight above; its scale
 LEARNING = 3  # uint32 places; a weight and a delay (STEPS) per synapse; OFFSETS are rows
+STAMPED = 4  # no synapses: a kernel, its plan (OFFSETS), and the delays of its taps (TARGETS)
 
 # Columns of the table of spike histories: one row per part of the source population.
 IDS, CAPACITY, STARTS = range(3)
 HISTORY_COLUMNS = 3
 
+_SIGNATURE = f"int64({', '.join(['int64'] * 10)})"
 _LINE = 16  # synapses of four bytes in a line of the cache
 _AHEAD = 8 * _LINE  # the processor's own prefetch follows after a few lines
 
 
 @kernel
-def _spikes_of(histories, part, length):
+def spikes_of(histories, part, length):
     """(where the steps start, ids) of the history of one part."""
     row = histories[part * HISTORY_COLUMNS :]
     return view(row[STARTS], length, INT64), view(row[IDS], row[CAPACITY], INT32)
@@ -49,7 +51,7 @@ def _fetch(kind, span, offsets, synapses, histories, length, emitted, delay):
     """Ask for the segments of one delay, before they are needed."""
     targets, weights = synapses
     for part in range(histories.size // HISTORY_COLUMNS):
-        starts, ids = _spikes_of(histories, part, length)
+        starts, ids = spikes_of(histories, part, length)
         for k in range(starts[emitted], starts[emitted + 1]):
             segment = ids[k] * span + delay
             first = offsets[segment]
@@ -146,7 +148,7 @@ def _from_frozen(kind: int, marking: bool, like: np.ndarray) -> Callable:
             if delay > 0:
                 _fetch(kind, span, offsets, synapses, histories, length, at + 1, delay - 1)
             for part in range(parts):
-                starts, ids = _spikes_of(histories, part, length)
+                starts, ids = spikes_of(histories, part, length)
                 for k in range(starts[at], starts[at + 1]):
                     segment = ids[k] * span + delay
                     first, last = offsets[segment], offsets[segment + 1]
@@ -173,7 +175,7 @@ def _from_learning(kind: int, marking: bool, like: np.ndarray) -> Callable:
         sinks = (view(inputs, n_inputs, like), view(marks, n_inputs, UINT8), listed)
         for delay in range(row[D_MAX], row[D_MIN] - 1, -1):
             for part in range(parts):
-                starts, ids = _spikes_of(histories, part, length)
+                starts, ids = spikes_of(histories, part, length)
                 for k in range(starts[place - delay], starts[place - delay + 1]):
                     end = rows[2 * ids[k] + 1]
                     first = _first_of(steps, rows[2 * ids[k]], end, delay)
@@ -188,9 +190,13 @@ def _from_learning(kind: int, marking: bool, like: np.ndarray) -> Callable:
 
 @lru_cache(maxsize=64)
 def _compiled(kind: int, marking: bool, real: str) -> tuple[int, Any]:
+    like = np.empty(0, real)
+    if kind == STAMPED:
+        from .stamping import stamper  # here, as it knows the columns above
+
+        return callback(_SIGNATURE)(stamper(marking, like))
     maker = _from_learning if kind == LEARNING else _from_frozen
-    signature = f"int64({', '.join(['int64'] * 10)})"
-    return callback(signature)(maker(kind, marking, np.empty(0, real)))
+    return callback(_SIGNATURE)(maker(kind, marking, like))
 
 
 def deliverer(kind: int, real: str, *, marking: bool = False) -> int:
@@ -198,7 +204,7 @@ def deliverer(kind: int, real: str, *, marking: bool = False) -> int:
 
     Parameters
     ----------
-    kind : CONSTANT, EACH, PACKED or LEARNING
+    kind : CONSTANT, EACH, PACKED, LEARNING or STAMPED
     real : {"float32", "float64", "int32"}
         Type of weights and inputs.
     marking : bool

@@ -17,7 +17,7 @@ from ..connectivity.values import Values
 from ..errors import BuildError
 from ..network import Network, Projection
 from ..random import key_of
-from ..synapses import port_of
+from ..synapses import port_of, values_of
 from .precision import in_real
 
 _BYTE = 255
@@ -93,7 +93,7 @@ class Bundle:
         n = len(self.edges)
         self.weights, self.delays = (
             Values(value, key_of(network.seed, p.name, what), n)
-            for value, what in ((p.weight, "weight"), (p.delay, "delay"))
+            for value, what in zip(values_of(p), ("weight", "delay"), strict=True)
         )
         many = self.delays.same is None and isinstance(self.edges, Rows)
         self._kept = np.empty(n if many else 0, np.uint8)

@@ -2,7 +2,8 @@
 
 Populations whose arrivals are collected together form a *group*: a strongly connected
 component, or a single population where a zero delay inside forces an order. One
-store serves all projections from one source population into one group.
+store serves all projections from one source population into one group, but those with a
+kernel, which have their own.
 """
 
 from dataclasses import dataclass, field
@@ -14,11 +15,14 @@ from ..connectivity.deliver import COLUMNS
 from ..connectivity.distributions import Distribution
 from ..connectivity.learning import LearningStore
 from ..connectivity.sparse import SparseStore
+from ..connectivity.stamping import StampStore
 from ..errors import ParameterError
 from ..network import Network, Projection
+from ..synapses import has_kernel
 from .changing import LearningSynapses
 from .components import Component, components
 from .filling import Bundle, DelayRounding, Layout, WeightRounding, fill_stores, least_delay
+from .kernels import stamp_stores
 from .learning import Slots, learning_stores
 
 
@@ -57,7 +61,7 @@ class BuiltStores:
     components: list[BuiltComponent]
     tables: np.ndarray = field(default_factory=lambda: np.zeros((1, 0, COLUMNS), np.int64))
     incoming: np.ndarray = field(default_factory=lambda: np.zeros(1, np.int64))
-    stores: list[SparseStore | LearningStore] = field(default_factory=list)
+    stores: list[SparseStore | LearningStore | StampStore] = field(default_factory=list)
     sources: list[int] = field(default_factory=list)
     learning: dict[str, LearningSynapses] = field(default_factory=dict)
     frozen: bool = False
@@ -137,11 +141,15 @@ def build_stores(
     slots: dict[str, Slots] = {}
     per_group = np.zeros(len(set(group_of)), np.int64)
     for (group, pre), projections in _by_group_and_source(network, index, group_of).items():
-        learn = any(p.name in learning for p in projections)
-        made = _build_group_stores(network, projections, built, layout, slots if learn else None)
-        built.sources += [pre] * len(made)
-        per_group[group] += bool(made)
-        built.stores += made
+        kernels = [p for p in projections if has_kernel(p, learning)]
+        listed = [p for p in projections if not has_kernel(p, learning)]
+        learn = any(p.name in learning for p in listed)
+        made = [_build_group_stores(network, listed, built, layout, slots if learn else None)]
+        made += [_build_stamps(p, built, layout) for p in kernels]
+        for stores in filter(None, made):
+            built.sources += [pre] * len(stores)
+            built.stores += stores
+            per_group[group] += 1
     built.tables = np.zeros((parts, len(built.stores) // parts, COLUMNS), np.int64)
     built.refresh()
     built.incoming = np.concatenate(([0], np.cumsum(per_group)))
@@ -211,7 +219,7 @@ def _build_group_stores(
 
     With ``slots`` they are learning stores, and it hears where each projection is in them.
     """
-    bundles = []
+    bundles: list[Bundle] = []
     for p in projections:
         bundle = Bundle(network, p, layout)
         built.out_degree[p.name] = bundle.edges.counts
@@ -229,4 +237,13 @@ def _build_group_stores(
         rounding = bundle.rounding()
         built.rounding += [rounding] if rounding else []
         built.max_delay = max(built.max_delay, bundle.grid.greatest)
+    return stores
+
+
+def _build_stamps(p: Projection, built: BuiltStores, layout: Layout) -> list[StampStore]:
+    """The stores (one for each part) of a projection with a kernel."""
+    built.out_degree[p.name] = p.rule.taps.counts()
+    stores, rounding = stamp_stores(p, layout)
+    built.rounding += rounding
+    built.max_delay = max(built.max_delay, int(stores[0].steps.max()))
     return stores

@@ -69,7 +69,7 @@ class ExactGradient:
         self.span, self.least_back = self.cells.v_th - self.cells.v_reset, LEAST_BACK
         self.least_slope = least_slope * self.span
         self.chunks, self.of_cells = chunks, True
-        first = build(self.network)
+        first = build(self.network, listed=True)
         self._share(first)
         self._builts = [first, *(first.twin() for _ in range(min(threads, chunks) - 1))]
         self._runners = [Runner(built, duration) for built in self._builts]

@@ -13,7 +13,9 @@ from ...errors import BuildError, ParameterError
 from ...models.base import Neurons
 from ...network import Network, Population
 from ...random import key_of
+from ...synapses import has_kernel
 from ..codegen import model_kernel, used_members
+from .stamped import Stamped, stamped_of
 from .tables import NEVER, Desk, Wiring
 from .tables import Neurons as NeuronArrays
 from .wiring import Order, Rows, links_of, order_of, rows_of
@@ -152,7 +154,7 @@ class ExactBuilt:
     Attributes
     ----------
     bits : int              of an arrival's code that name the port
-    rows : dict of projection name to Rows
+    rows : dict of projection name to Rows, or Stamped
     parts : int             threads
     order : Order           stages of the populations, and the longest window
     """
@@ -160,7 +162,7 @@ class ExactBuilt:
     network: Network
     populations: list[ExactPopulation]
     bits: int
-    rows: dict[str, Rows]
+    rows: dict[str, Rows | Stamped]
     order: Order
     parts: int = 1
     desks: np.ndarray = field(init=False)
@@ -241,7 +243,7 @@ class ExactBuilt:
             desk[Desk.LAST], desk[Desk.DUE] = address(self.neurons.last), address(self.neurons.due)
         return desks
 
-    def _share_of_rows(self, part: int) -> dict[str, Rows]:
+    def _share_of_rows(self, part: int) -> dict[str, Rows | Stamped]:
         """The synapses onto the neurons of one part."""
         if self.parts == 1:
             return self.rows
@@ -261,8 +263,10 @@ class ExactBuilt:
             array[:] = value
 
 
-def build(network: Network, parts: int = 1) -> ExactBuilt:
+def build(network: Network, parts: int = 1, *, listed: bool = False) -> ExactBuilt:
     """Translate a network, for a number of threads.
+
+    With ``listed`` synapses that share the numbers of a kernel are listed, too.
 
     Raises
     ------
@@ -286,7 +290,9 @@ def build(network: Network, parts: int = 1) -> ExactBuilt:
     ]
     first_of = {p.population.name: p.first for p in populations}
     rows = {
-        p.name: rows_of(network, p, first_of[p.post.name], bits)
+        p.name: stamped_of(p, first_of[p.post.name], bits)
+        if has_kernel(p) and not listed
+        else rows_of(network, p, first_of[p.post.name], bits)
         for p in network.projections.values()
     }
     return ExactBuilt(network, populations, bits, rows, order_of(network, rows), parts)

@@ -31,7 +31,7 @@ def fingerprint(loop: ExactLoop) -> str:
     digest = hashlib.sha256(b"event engine")
     describe(digest, loop.built.network)
     for name, rows in loop.built.rows.items():
-        digest.update(f"{name} {rows.targets.size}".encode())
+        digest.update(f"{name} {rows.n_synapses}".encode())
     return digest.hexdigest()
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from ..._jit import FLOAT64, INT32, INT64, kernel, prefetch, view
 from .calendar import lengthen, push
+from .stamped import send_stamped
 from .tables import BLOCK, LINE, MORE_BLOCKS, MORE_FAR, NEVER, RECORD, Control, Desk, Link
 
 _FETCHED = 256  # synapses; the processor goes on by itself
@@ -90,10 +91,15 @@ def _route(calendar, control, desk, links, begin, now, per_ms):
         if status != 0:
             return status, k
         for row in range(links.shape[0] if k + 1 < desk[Desk.N_OUT] else 0):
-            _fetch(links[row], np.int64(ids[k + 1]), np.int64(ids[min(k + 2, last)]))
+            if links[row, Link.STAMPED] == 0:
+                _fetch(links[row], np.int64(ids[k + 1]), np.int64(ids[min(k + 2, last)]))
         payload = payloads[k] if graded else 1.0
         for row in range(links.shape[0]):
-            _send(calendar, control, links[row], ids[k], times[k], payload, now, per_ms)
+            given = (np.int64(ids[k]), times[k], payload, now, per_ms)
+            if links[row, Link.STAMPED] != 0:
+                send_stamped(calendar, control, links[row], *given)
+            else:
+                _send(calendar, control, links[row], *given)
     return 0, desk[Desk.N_OUT]
 
 

@@ -25,6 +25,7 @@ from .loop import ExactLoop
 from .recording import SpikeLists, StateLists, check_at_spikes, sample_times
 from .running import ExactRun
 from .sources import GivenTimes, sources_of
+from .stamped import Stamped
 from .switching import Switch, Switches, checked
 from .tables import Control
 
@@ -307,6 +308,12 @@ class EventSimulator:
         p = self.network.projections[projection]
         first = self.built.populations[list(self.network.populations).index(p.post.name)].first
         rows = self.built.rows[projection]
+        if isinstance(rows, Stamped):
+            raise ParameterError(
+                f"EventSimulator.synapses: projection must have synapses of its own to change, got "
+                f"{projection!r} with the kernel of {type(p.rule).__name__}; connect what "
+                "ns.expand lists with FromArrays"
+            )
         return ExactSynapses(p, rows, self.built.bits, first, self.loop.rewired)
 
     def _given(self, owner: str, name: str) -> GivenTimes:

@@ -51,6 +51,9 @@ class Link(IntEnum):
     N_WEIGHTS = 6
     DELAYS = 7  # float64, one or one each
     N_DELAYS = 8
+    STAMPED = 9  # 1 where there is a kernel, whose plan takes the place of the codes
+    SHIFT = 10  # and then, bits of the port in a code
+    PORT = 11
 
 
 class Control(IntEnum):

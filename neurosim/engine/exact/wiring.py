@@ -11,6 +11,7 @@ from ...errors import BuildError
 from ...network import Network, Projection
 from ...synapses import expand_compactly, port_of
 from ..components import components
+from .stamped import Stamped
 from .tables import Link
 
 
@@ -30,6 +31,11 @@ class Rows:
     weights: np.ndarray
     delays: np.ndarray
 
+    @property
+    def n_synapses(self) -> int:
+        """How many there are."""
+        return self.targets.size
+
     def onto(self, first: int, end: int, bits: int) -> "Rows":
         """Those onto the neurons first..end, for ports of so many bits."""
         neuron = self.targets >> bits
@@ -44,7 +50,7 @@ class Rows:
     def row(self, stage: int) -> list[int]:
         """Its row of the table of links."""
         arrays = (self.offsets, self.targets, self.weights, self.delays)
-        return [stage, *(number for a in arrays for number in (address(a), a.size))]
+        return [stage, *(number for a in arrays for number in (address(a), a.size)), 0, 0, 0]
 
 
 def rows_of(network: Network, projection: Projection, first: int, bits: int) -> Rows:
@@ -81,7 +87,7 @@ class Order:
         return {m: k for k, members in enumerate(self.stages) for m in members}
 
 
-def order_of(network: Network, rows: dict[str, Rows]) -> Order:
+def order_of(network: Network, rows: dict[str, Rows | Stamped]) -> Order:
     """Order the populations so that delays shorter than a window point forwards.
 
     Raises
@@ -94,7 +100,7 @@ def order_of(network: Network, rows: dict[str, Rows]) -> Order:
     edges = [
         (index[p.pre.name], index[p.post.name], float(rows[p.name].delays.min()))
         for p in network.projections.values()
-        if rows[p.name].targets.size
+        if rows[p.name].n_synapses
     ]
     stages: list[list[int]] = []
     for component in components(len(names), edges, names):
@@ -107,7 +113,7 @@ def order_of(network: Network, rows: dict[str, Rows]) -> Order:
 
 
 def links_of(
-    network: Network, rows: dict[str, Rows], order: Order
+    network: Network, rows: dict[str, Rows | Stamped], order: Order
 ) -> tuple[np.ndarray, np.ndarray]:
     """(table of links, where those of each population begin)."""
     index = {name: k for k, name in enumerate(network.populations)}
@@ -115,7 +121,7 @@ def links_of(
     by_source: list[list[list[int]]] = [[] for _ in index]
     for name, made in rows.items():
         p = network.projections[name]
-        if made.targets.size:
+        if made.n_synapses:
             by_source[index[p.pre.name]].append(made.row(stage[index[p.post.name]]))
     flat = [row for of_one in by_source for row in of_one]
     table = np.array(flat, np.int64).reshape(len(flat), len(Link))
