@@ -15,6 +15,7 @@ from .connectivity.delays import to_steps
 from .connectivity.distributions import Distribution
 from .connectivity.edges import BLOCK
 from .connectivity.packing import packing
+from .connectivity.places import input_starts
 from .connectivity.rules import FixedInDegree
 from .connectivity.structured import NtoM
 from .cycles import strong_components
@@ -239,7 +240,7 @@ def _part(p: Projection, dt: float) -> _Part:
 def _fits(network: Network, members: list[str], dtype: str) -> bool:
     """Can cells hold the places of the targets of these projections?"""
     sizes = [len(p.ports) * p.n for p in network.populations.values()]
-    begins = dict(zip(network.populations, np.cumsum([0, *sizes[:-1]]).tolist(), strict=True))
+    begins = dict(zip(network.populations, input_starts(sizes)[:-1].tolist(), strict=True))
     posts = [network.projections[name].post for name in members]
     ends = [begins[p.name] + len(p.ports) * p.n for p in posts]
     return packing(min(begins[p.name] for p in posts), max(ends), 1.0, dtype) is not None

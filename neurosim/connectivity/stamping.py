@@ -17,7 +17,6 @@ from .deliver import (
     D_MIN,
     HISTORY_COLUMNS,
     N_OFFSETS,
-    N_WEIGHTS,
     NNZ,
     OFFSETS,
     STAMPED,
@@ -25,21 +24,7 @@ from .deliver import (
     WEIGHTS,
     spikes_of,
 )
-from .taps import (
-    AXIS,
-    BASE,
-    C_OUT,
-    GROUP_IN,
-    GROUP_OUT,
-    HEAD,
-    HIGH,
-    LOW,
-    N_OUT,
-    N_TAPS,
-    STEP,
-    reach,
-    spot,
-)
+from .taps import row_of, spot_of, walk_of
 
 
 class StampStore(NamedTuple):
@@ -47,7 +32,7 @@ class StampStore(NamedTuple):
 
     Attributes
     ----------
-    plan : int64            see `Taps.plan`
+    plan : int32            see `Taps.plan`
     steps : int32 (taps,), or (1,)      delay of each stored tap, or of all
     weights : real (k,)                 the kernel, as it is stored
     """
@@ -71,17 +56,21 @@ class StampStore(NamedTuple):
 
 
 @kernel
-def _run(marking, bounds, first, begin, length, weights, sinks, n):
-    """Add a run of weights to targets first, first + 1 ..., as far as they are in bounds."""
-    buffer, marks, touched = sinks
-    base, low, high = bounds
-    lo, hi = max(first, low), min(first + length, high)
-    place, weight = np.uint64(base + lo), np.uint64(begin + lo - first)
-    for j in range(max(hi - lo, 0)):
-        buffer[place + np.uint64(j)] += weights[weight + np.uint64(j)]
+def _run(marking, walk, first, begin, length, weights, sinks, n):
+    """Add a run of weights to targets first, first + 1 ..., as far as they are meant.
+
+    Runs are short, so their arrays are made of addresses, which asks nothing of bounds.
+    """
+    inputs, like, marks, touched = sinks
+    lo, hi = max(first, walk.low), min(first + length, walk.high)
+    if lo >= hi:
+        return n
+    targets = view(inputs + (walk.base + lo) * like.itemsize, hi - lo, like)
+    added = view(weights + (begin + lo - first) * like.itemsize, hi - lo, like)
+    for j in range(hi - lo):
+        targets[j] += added[j]
     if marking:
-        for j in range(max(hi - lo, 0)):
-            at = place + np.uint64(j)
+        for at in range(walk.base + lo, walk.base + hi):
             touched[n] = at
             n += 1 - marks[at]
             marks[at] = 1
@@ -89,33 +78,22 @@ def _run(marking, bounds, first, begin, length, weights, sinks, n):
 
 
 @kernel
-def stamp(marking, plan, source, delay, steps, weights, sinks, n):
+def _stamp(marking, walk, spot, delay, steps, weights, sinks, n):
     """The arrivals of one spike through the taps of one delay; the number of touched places."""
-    z, y, x, c = spot(plan, source)
-    out_z, tap_z, count_z = reach(plan, 0, z)
-    out_y, tap_y, count_y = reach(plan, 1, y)
-    out_x, tap_x, count_x = reach(plan, 2, x)
-    n_y, n_x = plan[HEAD + AXIS + N_OUT], plan[HEAD + 2 * AXIS + N_OUT]
-    k_y, k_x = plan[HEAD + AXIS + N_TAPS], plan[HEAD + 2 * AXIS + N_TAPS]
-    step_z, step_y = plan[HEAD + STEP], plan[HEAD + AXIS + STEP]
-    step_x, run, width = plan[HEAD + 2 * AXIS + STEP], plan[GROUP_OUT], plan[C_OUT]
-    channel, own = c // plan[GROUP_IN] * run, c * plan[HEAD + N_TAPS] * k_y * k_x
-    bounds = (plan[BASE], plan[LOW], plan[HIGH])
     same = steps.size == 1
-    joined = same and step_x == 1 and run == width
-    for i in range(count_z):
-        for j in range(count_y):
-            row = (out_z + i * step_z) * n_y + out_y + j * step_y
-            first = (row * n_x + out_x) * width + channel
-            tap = ((tap_z + i) * k_y + tap_y + j) * k_x + tap_x
+    joined = same and walk.joined != 0
+    for i in range(spot.n_z):
+        for j in range(spot.n_y):
+            first, tap = row_of(walk, spot, i, j)
+            begin = (spot.own + tap) * walk.run
             if joined:
-                length = count_x * run
-                n = _run(marking, bounds, first, (own + tap) * run, length, weights, sinks, n)
+                length = spot.n_x * walk.run
+                n = _run(marking, walk, first, begin, length, weights, sinks, n)
                 continue
-            for k in range(count_x):
+            for k in range(spot.n_x):
                 if same or steps[tap + k] == delay:
-                    at, begin = first + k * step_x * width, (own + tap + k) * run
-                    n = _run(marking, bounds, at, begin, run, weights, sinks, n)
+                    at, where = first + k * walk.out_x, begin + k * walk.run
+                    n = _run(marking, walk, at, where, walk.run, weights, sinks, n)
     return n
 
 
@@ -125,17 +103,17 @@ def stamper(marking: bool, like: np.ndarray) -> Callable:
     def deliver(store, histories, parts, length, place, inputs, n_inputs, marks, touched, n):
         row = view(store, COLUMNS, INT64)
         histories = view(histories, parts * HISTORY_COLUMNS, INT64)
-        plan = view(row[OFFSETS], row[N_OFFSETS], INT64)
+        plan = view(row[OFFSETS], row[N_OFFSETS], INT32)
         steps = view(row[TARGETS], row[NNZ], INT32)
-        weights = view(row[WEIGHTS], row[N_WEIGHTS], like)
         listed = view(touched, n_inputs + 1, UINT32)
-        sinks = (view(inputs, n_inputs, like), view(marks, n_inputs, UINT8), listed)
+        sinks = (inputs, like, view(marks, n_inputs, UINT8), listed)
+        walk = walk_of(plan)
         for delay in range(row[D_MAX], row[D_MIN] - 1, -1):
             for part in range(parts):
                 starts, ids = spikes_of(histories, part, length)
                 for k in range(starts[place - delay], starts[place - delay + 1]):
-                    source = np.int64(ids[k])
-                    n = stamp(marking, plan, source, delay, steps, weights, sinks, n)
+                    spot = spot_of(plan, walk, np.int64(ids[k]))
+                    n = _stamp(marking, walk, spot, delay, steps, row[WEIGHTS], sinks, n)
         return n
 
     return deliver

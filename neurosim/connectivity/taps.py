@@ -14,15 +14,13 @@ from typing import NamedTuple
 import numpy as np
 
 from .._jit import kernel
+from ..errors import BuildError
 
 AXES = 3  # a plan has as many; those that are missing have length 1
-
-# Numbers at the beginning of a plan; then, for each axis, those of `AXIS`, then the tables.
-C_IN, C_OUT, GROUP_IN, GROUP_OUT, BASE, LOW, HIGH = range(7)
-HEAD = 7
-N_IN, N_OUT, N_TAPS, STEP, TABLE = range(5)
-AXIS = 5
+FIRST, TAP, N_Z, N_Y, N_X = range(5)  # columns of the table of places in a plan
+PLACE = 5
 FIRST_OUT, FIRST_TAP, COUNT = range(3)  # columns of the table of an axis
+_LARGEST = 2**31 - 1
 
 
 class Axis(NamedTuple):
@@ -126,66 +124,129 @@ class Taps:
             values = np.take(values, axis.order, axis=k + 1)
         return np.ascontiguousarray(values)
 
-    def plan(self, base: int = 0, low: int = 0, high: int | None = None) -> np.ndarray:
-        """What kernels read: targets ``low`` to ``high`` are meant, number 0 is at ``base``."""
-        c_in, c_out = self.channels
-        n_post = math.prod(self.shape_out)
-        head = [c_in, c_out, c_in // self.groups, c_out // self.groups]
-        head += [base, low, n_post if high is None else high]
+    def places(self) -> np.ndarray:
+        """First target and tap of channel 0, and rows along each axis, of each source place."""
         point = Axis(np.array([[0, 0, 1]]), 1, np.zeros(1, np.int64), 1)
         axes = [point] * (AXES - len(self.axes)) + list(self.axes)
-        place = HEAD + AXIS * AXES
+        first, tap = np.zeros(1, np.int64), np.zeros(1, np.int64)
+        counts = np.zeros((1, 0), np.int64)
         for axis in axes:
-            head += [len(axis.table), axis.n_out, axis.order.size, axis.step, place]
-            place += axis.table.size
-        return np.concatenate([head, *(axis.table.reshape(-1) for axis in axes)]).astype(np.int64)
+            n = len(axis.table)
+            first = np.add.outer(first * axis.n_out, axis.table[:, FIRST_OUT]).reshape(-1)
+            tap = np.add.outer(tap * axis.order.size, axis.table[:, FIRST_TAP]).reshape(-1)
+            own = np.tile(axis.table[:, COUNT], len(counts))
+            counts = np.column_stack((np.repeat(counts, n, axis=0), own))
+        return np.column_stack((first * self.channels[1], tap, counts))
+
+    def plan(self, base: int = 0, low: int = 0, high: int | None = None) -> np.ndarray:
+        """What kernels read: targets ``low`` to ``high`` are meant, number 0 is at ``base``.
+
+        The numbers of a `Walk`, then the table of places (int32).
+        """
+        c_in, c_out = self.channels
+        (_, n_y, n_x), (_, k_y, k_x), (step_z, step_y, step_x) = self._extents()
+        run, n_post = c_out // self.groups, math.prod(self.shape_out)
+        walk = Walk(
+            c_in=c_in, group_in=c_in // self.groups, run=run,
+            taps=math.prod(a.order.size for a in self.axes),
+            out_z=step_z * n_y * n_x * c_out, out_y=step_y * n_x * c_out, out_x=step_x * c_out,
+            tap_z=k_y * k_x, tap_y=k_x, joined=int(step_x == 1 and run == c_out),
+            base=base, low=low, high=n_post if high is None else high,
+        )  # fmt: skip
+        if base + n_post > _LARGEST:
+            raise BuildError(
+                f"a kernel must lead to places below 2^31 of the input buffers, got {base + n_post}"
+            )
+        return np.concatenate([walk, self.places().reshape(-1)]).astype(np.int32)
+
+    def _extents(self) -> list[tuple[int, int, int]]:
+        """Outputs, taps and steps of three axes."""
+        missing = (1,) * (AXES - len(self.axes))
+        return [
+            (*missing, *values)
+            for values in zip(*((a.n_out, a.order.size, a.step) for a in self.axes), strict=True)
+        ] or [missing] * 3
+
+
+class Walk(NamedTuple):
+    """The numbers of a plan that every spike needs."""
+
+    c_in: int
+    group_in: int  # source channels of a group
+    run: int  # target channels of a group
+    taps: int  # of one channel
+    out_z: int  # from a row of outputs to the next one, along each axis
+    out_y: int
+    out_x: int
+    tap_z: int  # and of taps
+    tap_y: int
+    joined: int  # are neighbouring outputs and taps neighbours in memory?
+    base: int
+    low: int
+    high: int
+
+
+HEAD = len(Walk._fields)
+
+
+class Spot(NamedTuple):
+    """Where a spike's outputs and taps begin, and their number along each axis."""
+
+    first: int
+    tap: int
+    n_z: int
+    n_y: int
+    n_x: int
+    own: int  # the first tap of its channel
 
 
 @kernel
-def reach(plan, axis, coordinate):
-    """(first output, first stored tap, how many) of a coordinate."""
-    place = plan[HEAD + AXIS * axis + TABLE] + 3 * coordinate
-    return plan[place + FIRST_OUT], plan[place + FIRST_TAP], plan[place + COUNT]
+def walk_of(plan):
+    """Read the beginning of a plan."""
+    return Walk(
+        np.int64(plan[0]), np.int64(plan[1]), np.int64(plan[2]), np.int64(plan[3]),
+        np.int64(plan[4]), np.int64(plan[5]), np.int64(plan[6]), np.int64(plan[7]),
+        np.int64(plan[8]), np.int64(plan[9]), np.int64(plan[10]), np.int64(plan[11]),
+        np.int64(plan[12]),
+    )  # fmt: skip
 
 
 @kernel
-def spot(plan, source):
-    """(three coordinates, channel) of a source."""
-    place, channel = source // plan[C_IN], source % plan[C_IN]
-    n_y, n_x = plan[HEAD + AXIS + N_IN], plan[HEAD + 2 * AXIS + N_IN]
-    x = place % n_x
-    place //= n_x
-    return place // n_y, place % n_y, x, channel
+def spot_of(plan, walk, source):
+    """Where a source reaches."""
+    place = np.int64(np.uint32(source) // np.uint32(walk.c_in))  # 32 bits divide faster
+    c = source - place * walk.c_in
+    group = np.int64(0) if walk.group_in == walk.c_in else c // walk.group_in
+    at = np.uint64(HEAD + PLACE * place)
+    return Spot(
+        plan[at] + group * walk.run, np.int64(plan[at + np.uint64(TAP)]),
+        np.int64(plan[at + np.uint64(N_Z)]), np.int64(plan[at + np.uint64(N_Y)]),
+        np.int64(plan[at + np.uint64(N_X)]), c * walk.taps,
+    )  # fmt: skip
+
+
+@kernel
+def row_of(walk, spot, i, j):
+    """(first target, first tap) of row (i, j) of a source's outputs."""
+    first = spot.first + i * walk.out_z + j * walk.out_y
+    return first, spot.tap + i * walk.tap_z + j * walk.tap_y
 
 
 @kernel
 def list_targets(plan, first, last, targets, taps):
     """Write target and stored tap of all synapses of the sources first ... last - 1."""
     n = 0
-    n_y, n_x = plan[HEAD + AXIS + N_OUT], plan[HEAD + 2 * AXIS + N_OUT]
-    k_y, k_x = plan[HEAD + AXIS + N_TAPS], plan[HEAD + 2 * AXIS + N_TAPS]
-    step_z, step_y, step_x = (
-        plan[HEAD + STEP],
-        plan[HEAD + AXIS + STEP],
-        plan[HEAD + 2 * AXIS + STEP],
-    )
-    run = plan[GROUP_OUT]
+    walk = walk_of(plan)
     for source in range(first, last):
-        z, y, x, c = spot(plan, source)
-        out_z, tap_z, count_z = reach(plan, 0, z)
-        out_y, tap_y, count_y = reach(plan, 1, y)
-        out_x, tap_x, count_x = reach(plan, 2, x)
-        channel = c // plan[GROUP_IN] * run
-        for i in range(count_z):
-            for j in range(count_y):
-                row = (out_z + i * step_z) * n_y + out_y + j * step_y
-                tap = ((c * plan[HEAD + N_TAPS] + tap_z + i) * k_y + tap_y + j) * k_x + tap_x
-                for k in range(count_x):
-                    place = (row * n_x + out_x + k * step_x) * plan[C_OUT] + channel
-                    for m in range(run):
+        spot = spot_of(plan, walk, source)
+        for i in range(spot.n_z):
+            for j in range(spot.n_y):
+                target, tap = row_of(walk, spot, i, j)
+                for k in range(spot.n_x):
+                    for m in range(walk.run):
                         if targets.size:
-                            targets[n] = place + m
+                            targets[n] = target + k * walk.out_x + m
                         if taps.size:
-                            taps[n] = (tap + k) * run + m
+                            taps[n] = (spot.own + tap + k) * walk.run + m
                         n += 1
     return n

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._jit import address
 from ..connectivity.distributions import Distribution
+from ..connectivity.places import aligned_zeros, input_starts
 from ..errors import BuildError
 from ..models.base import NeuronModel, Neurons
 from ..models.stimuli import NoiseCurrent
@@ -193,8 +194,8 @@ def build(
         for p in network.populations.values()
     ]
     sizes = [len(p.population.ports) * p.population.n for p in populations]
-    starts = np.concatenate(([0], np.cumsum(sizes))).astype(int)
-    inputs = np.zeros(starts[-1], real)
+    starts = input_starts(sizes)
+    inputs = aligned_zeros(int(starts[-1]), real)
     marks = np.zeros(starts[-1] if any(p.sleep for p in populations) else 0, np.uint8)
     noisy = {s.population.name for s in network.stimuli.values() if type(s.kind) is NoiseCurrent}
     driven = [

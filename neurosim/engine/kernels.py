@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..connectivity.delays import Grid
+from ..connectivity.places import aligned
 from ..connectivity.stamping import StampStore
 from ..errors import BuildError
 from ..network import Projection
@@ -27,7 +28,7 @@ def stamp_stores(p: Projection, layout: Layout) -> tuple[list[StampStore], list[
     grid = Grid(owner, layout.dt, allow_short=layout.round_delays)
     steps = grid.steps(rule.delays_of_taps(p.delay))
     grid.check()
-    real = in_real(owner, "weight", weights, layout.real)
+    real = aligned(in_real(owner, "weight", weights, layout.real))
     base = layout.input_start[p.post.name] + port_of(p, weights) * p.post.n
     cuts = [p.post.n * k // layout.parts for k in range(layout.parts + 1)]
     stores = [

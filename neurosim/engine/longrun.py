@@ -197,6 +197,7 @@ class Run:
         path = None if self.folder is None else self.folder.path
         built, n = self.sim.built, self.n_files
         self.spikes = SpikeRecorder(built, self.names, path, n["spikes"])
+        self.spikes.wanted = None if self.stops.conditions else self.names
         self.probes = TraceRecorder(built, self.traced, self.plan.every, path, n["traces"])
 
     def go(self, progress: Choice, ended: str = "") -> Result:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from .stores import BuiltComponent
 from .tables import FIRST_MEMBER, LAST_MEMBER, NUMBER, PROBE_COLUMNS, WAKE, Span, Tables
 from .threads import Crew, Pace, let_others_run
 
+_NONE = np.zeros(0, np.int64), np.zeros(0, np.int32)  # no spikes
 _NOBODY = np.zeros(0, np.int64)  # progress of parts where nobody waits
 CHUNK = 1000  # steps per chunk: progress, guards and files work at this grain
 
@@ -63,6 +64,7 @@ class ClockLoop:
         self.built.marks[:] = 0
         for sleepers in self.built.sleeping().values():
             sleepers.reset()
+        self._note_counts()
 
     def threads_share(self) -> float:
         """Share of the steps, so far, that several threads computed at once."""
@@ -95,6 +97,7 @@ class ClockLoop:
                 history.starts[length + 1 :] = history.starts[length]
         for p, saved in drives.items():
             self.drives[p].restore(saved)
+        self._note_counts()
 
     def compile(self) -> None:
         """Compile the kernels, or load them, on no steps at all: it belongs to the build."""
@@ -107,8 +110,13 @@ class ClockLoop:
         for drive in self.drives.values():
             drive.spikes(0, 0, self.built.dt)
 
-    def run_chunk(self, end: int, probes: np.ndarray) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Compute up to step ``end``; return (steps, ids) of each population's spikes."""
+    def run_chunk(
+        self, end: int, probes: np.ndarray, wanted: Collection[str] | None = None
+    ) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Compute up to step ``end``; return (steps, ids) of each population's spikes.
+
+        Those of populations that are not ``wanted`` are left out; None wants all.
+        """
         begin, keep = self.step, self.built.max_delay
         self._decide_who_sleeps({int(p) for p in probes[:, 0]})
         probes = probes[np.argsort(probes[:, 0], kind="stable")]
@@ -122,12 +130,15 @@ class ClockLoop:
         for sleepers in self.built.sleeping().values():
             sleepers.unpack()
         n_steps = end - begin
-        spikes = [self._spikes(p, keep, begin, n_steps) for p in range(len(self._histories))]
+        spikes = [
+            self._spikes(p, keep, begin, n_steps) if wanted is None or name in wanted else _NONE
+            for p, name in enumerate(self.built.network.populations)
+        ]
         for parts in self._histories:
             for history in parts:
                 history.roll(end - begin, keep)
         self.step = end
-        self._count_arrivals(spikes)
+        self._count_arrivals()
         return spikes
 
     def next_decision(self) -> float:
@@ -157,15 +168,23 @@ class ClockLoop:
                         kind = int(store[KIND])
                         store[DELIVER] = deliverer(kind, self.built.real, marking=marking)
 
-    def _count_arrivals(self, spikes: list[tuple[np.ndarray, np.ndarray]]) -> None:
-        """Of the populations that are awake, but might sleep."""
+    def _count_arrivals(self) -> None:
+        """Of the populations that are awake, but might sleep, since the last chunk."""
         index = {name: k for k, name in enumerate(self.built.network.populations)}
         waiting = {p: s for p, s in self.built.sleeping().items() if not (s.asleep or s.always)}
         for projection in self.built.network.projections.values() if waiting else ():
             sleepers = waiting.get(index[projection.post.name])
             if sleepers is not None:
                 degree = self.built.synapses.out_degree[projection.name]
-                sleepers.arrivals += int(degree[spikes[index[projection.pre.name]][1]].sum())
+                pre = index[projection.pre.name]
+                fired = self.built.populations[pre].counts - self._counted[pre]
+                sleepers.arrivals += int(degree @ fired)
+        self._note_counts()
+
+    def _note_counts(self) -> None:
+        """Spikes of all neurons so far, where somebody may sleep."""
+        if self.built.sleeping():
+            self._counted = [p.counts.copy() for p in self.built.populations]
 
     def _write_source(self, p: int, drive: Drive, begin: int, end: int) -> None:
         """A source's spikes lie in the first part; the others hear of empty steps."""

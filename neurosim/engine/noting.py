@@ -1,6 +1,8 @@
 """Who fired? Spikes of one step, appended to a history in the order of the neurons."""
 
-from .._jit import INT32, INT64, UINT8, UINT64, kernel, view
+import numpy as np
+
+from .._jit import INT32, INT64, UINT8, UINT64, kernel, lowest_bit, view
 from ..connectivity.deliver import CAPACITY, IDS, STARTS
 from .tables import COUNTS, SPIKED, N
 
@@ -27,27 +29,44 @@ def _any_of_64(words, block):
 
 
 @kernel
+def _note(i, k, ids, counts):
+    """Neuron ``i`` has fired: entry ``k`` of the list."""
+    ids[k] = i
+    counts[i] += 1
+
+
+@kernel
+def _note_single(flags, lo, hi, k, ids, counts):
+    """Look at flags one by one; returns the length of the list."""
+    for i in range(lo, hi):
+        if flags[i]:
+            flags[i] = 0
+            _note(i, k, ids, counts)
+            k += 1
+    return k
+
+
+@kernel
 def note_spikes(row, history, length, place, lo, hi, any_fired):
     """Append the fired neurons of ``lo..hi`` to the history, in order of their index."""
     starts = view(history[STARTS], length, INT64)
     k = starts[place]
     if any_fired:
         ids = view(history[IDS], history[CAPACITY], INT32)
-        spiked = view(row[SPIKED], row[N], UINT8)
+        flags = view(row[SPIKED], row[N], UINT8)
         counts = view(row[COUNTS], row[N], INT64)
         words = view(row[SPIKED], row[N] // 8, UINT64)
-        i = lo
-        while i < hi:
-            # Spikes are rare: skip 64 neurons at a time, eight words of eight flags.
-            stop = min(i // 64 * 64 + 64, hi)
-            if stop - i == 64 and not _any_of_64(words, i // 64):
-                i = stop
+        first, last = (lo + 63) // 64, hi // 64
+        k = _note_single(flags, lo, min(64 * first, hi), k, ids, counts)
+        for block in range(first, last):
+            if not _any_of_64(words, block):  # spikes are rare: skip 64 neurons at a time
                 continue
-            while i < stop:
-                if spiked[i]:
-                    spiked[i] = 0
-                    ids[k] = i
-                    counts[i] += 1
+            for w in range(8 * block, 8 * block + 8):
+                word = words[w]  # eight flags, the lowest byte first
+                words[w] = 0
+                while word != 0:
+                    _note(8 * w + (lowest_bit(word) >> 3), k, ids, counts)
+                    word &= word - np.uint64(1)
                     k += 1
-                i += 1
+        k = _note_single(flags, max(64 * last, min(64 * first, hi)), hi, k, ids, counts)
     starts[place + 1] = k

@@ -106,6 +106,7 @@ class SpikeRecorder:
         self, built: Built, names: list[str], folder: Path | None = None, n_files: int = 0
     ) -> None:
         self.built, self.names, self.folder, self.n_files = built, names, folder, n_files
+        self.wanted: list[str] | None = names  # whose spikes are asked for; None: everybody's
         self._clear()
 
     def _clear(self) -> None:

@@ -312,7 +312,8 @@ class Simulator:
             begin, stop = self.loop.step, min(end, self.loop.next_decision())
             read_streams(self.loop, stop)  # an error of a stream leaves the state whole
             self._whole = False  # until it is done: an error or Ctrl-C may strike inside
-            found = self.loop.run_chunk(stop, probes.table(begin, stop))
+            wanted = None if self.max_rate is not None else spikes.wanted
+            found = self.loop.run_chunk(stop, probes.table(begin, stop), wanted)
             self._guards.see(begin, stop, found)
             for name, (steps, ids) in zip(self.network.populations, found, strict=True):
                 spikes.add(name, steps, ids)

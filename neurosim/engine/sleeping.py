@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._jit import address, call, kernel
+from ..connectivity.places import input_starts
 from ..network import Network, Population
 from .dozing import LOW, handles
 from .kernelsource import width
@@ -29,10 +30,9 @@ _COMMIT = 10**9  # steps after which the state of idle neurons is brought up to 
 def table(network: Network) -> np.ndarray:
     """The table of sleepers while nobody sleeps: where each population's inputs lie."""
     rows = np.zeros((len(network.populations), SLEEPER_COLUMNS), np.int64)
-    first = 0
-    for k, p in enumerate(network.populations.values()):
-        rows[k, [COUNT, FIRST, PLACES]] = p.n, first, len(p.ports) * p.n
-        first += len(p.ports) * p.n
+    sizes = [len(p.ports) * p.n for p in network.populations.values()]
+    rows[:, COUNT] = [p.n for p in network.populations.values()]
+    rows[:, FIRST], rows[:, PLACES] = input_starts(sizes)[:-1], sizes
     return rows
 
 
@@ -107,8 +107,9 @@ class Sleepers:
         """At step 0: nobody has been computed, so all are awake."""
         self.asleep, self.arrivals, self.patience, self.wait = self.always, 0, 1, 0
         self.tallies[1] = 0
-        self._pack()
-        self._list(np.zeros(self.n, np.uint32), np.ones(self.n, np.uint8))
+        if self.asleep:
+            self._pack()
+            self._list(np.zeros(self.n, np.uint32), np.ones(self.n, np.uint8))
 
     def _pack(self) -> None:
         self.cells[:, : len(self.state)] = self.state.T

@@ -4,28 +4,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..._jit import FLOAT64, INT64, address, kernel, view
+from ..._jit import FLOAT64, INT32, address, kernel, view
 from ...connectivity.edges import starts_of
-from ...connectivity.taps import (
-    AXIS,
-    BASE,
-    C_OUT,
-    GROUP_IN,
-    GROUP_OUT,
-    HEAD,
-    HIGH,
-    LOW,
-    N_OUT,
-    N_TAPS,
-    STEP,
-    reach,
-    spot,
-)
+from ...connectivity.taps import Walk, row_of, spot_of, walk_of
 from ...errors import BuildError
 from ...network import Projection
 from ...synapses import port_of
 from .calendar import push
 from .tables import Control, Link
+
+_BASE, _LOW, _HIGH = (Walk._fields.index(name) for name in ("base", "low", "high"))
 
 
 @dataclass(eq=False)
@@ -35,7 +23,7 @@ class Stamped:
     Attributes
     ----------
     offsets : int64 (n_pre + 1,)        where the synapses of each source would begin
-    plan : int64                        see `Taps.plan`; the first target's number is its base
+    plan : int32                        see `Taps.plan`; the first target's number is its base
     weights : float64 (k,)              the kernel, as it is stored
     delays : float64 (taps,), or (1,)   of each stored tap, or of all
     shift, port : int                   what makes an arrival's code of its target
@@ -56,7 +44,7 @@ class Stamped:
     def onto(self, first: int, end: int, bits: int) -> "Stamped":
         """Those onto the neurons first..end; offsets stay, as a bound."""
         plan = self.plan.copy()
-        plan[LOW], plan[HIGH] = first - plan[BASE], end - plan[BASE]
+        plan[_LOW], plan[_HIGH] = first - plan[_BASE], end - plan[_BASE]
         return replace(self, plan=plan)
 
     def row(self, stage: int) -> list[int]:
@@ -87,27 +75,21 @@ def stamped_of(projection: Projection, first: int, bits: int) -> Stamped:
 @kernel
 def send_stamped(calendar, control, link, neuron, time, payload, now, per_ms):
     """Put all arrivals of one spike through one kernel into the calendar."""
-    plan = view(link[Link.CODES], link[Link.SIZE], INT64)
+    plan = view(link[Link.CODES], link[Link.SIZE], INT32)
     weights = view(link[Link.WEIGHTS], link[Link.N_WEIGHTS], FLOAT64)
     delays = view(link[Link.DELAYS], link[Link.N_DELAYS], FLOAT64)
-    z, y, x, c = spot(plan, neuron)
-    out_z, tap_z, count_z = reach(plan, 0, z)
-    out_y, tap_y, count_y = reach(plan, 1, y)
-    out_x, tap_x, count_x = reach(plan, 2, x)
-    n_y, n_x = plan[HEAD + AXIS + N_OUT], plan[HEAD + 2 * AXIS + N_OUT]
-    k_y, k_x = plan[HEAD + AXIS + N_TAPS], plan[HEAD + 2 * AXIS + N_TAPS]
-    step_z, step_y = plan[HEAD + STEP], plan[HEAD + AXIS + STEP]
-    step_x, run, own = plan[HEAD + 2 * AXIS + STEP], plan[GROUP_OUT], link[Link.N_DELAYS] > 1
-    channel, group = c // plan[GROUP_IN] * run, c * plan[HEAD + N_TAPS] * k_y * k_x
-    for at in range(count_z * count_y * count_x):
-        i, j, k = at // (count_y * count_x), at // count_x % count_y, at % count_x
-        row = (out_z + i * step_z) * n_y + out_y + j * step_y
-        first = (row * n_x + out_x + k * step_x) * plan[C_OUT] + channel
-        tap = ((tap_z + i) * k_y + tap_y + j) * k_x + tap_x + k
-        arrives = time + delays[tap if own else 0]
-        low, high = max(first, plan[LOW]), min(first + run, plan[HIGH])
+    walk = walk_of(plan)
+    spot = spot_of(plan, walk, neuron)
+    own = link[Link.N_DELAYS] > 1
+    for at in range(spot.n_z * spot.n_y * spot.n_x):
+        i, j, k = at // (spot.n_y * spot.n_x), at // spot.n_x % spot.n_y, at % spot.n_x
+        first, tap = row_of(walk, spot, i, j)
+        first += k * walk.out_x
+        begin = (spot.own + tap + k) * walk.run
+        arrives = time + delays[tap + k if own else 0]
+        low, high = max(first, walk.low), min(first + walk.run, walk.high)
         for target in range(low, high):
-            weight = weights[(group + tap) * run + target - first] * payload
-            code = (plan[BASE] + target) << link[Link.SHIFT] | link[Link.PORT]
+            weight = weights[begin + target - first] * payload
+            code = (walk.base + target) << link[Link.SHIFT] | link[Link.PORT]
             push(calendar, control, link[Link.STAGE], arrives, weight, code, now, per_ms)
         control[Control.ARRIVALS] += max(high - low, 0)
