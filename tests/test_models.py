@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import neurosim as ns
+from neurosim.errors import ParameterError
 
 
 def driven(neurons, times=(), weight=1.0, *, delay=0.0):
@@ -138,3 +139,31 @@ def test_neuron_that_starts_above_threshold_fires_at_the_first_grid_point():
     result = run(driven(ns.IF(2, v0=[1.0, 0.5])), 1.0)
     assert result.spikes["pop"].times.tolist() == [0.0]
     assert result.spikes["pop"].ids.tolist() == [0]
+
+
+@pytest.mark.parametrize("make", [ns.LIF, ns.IF])
+@pytest.mark.parametrize("tau_syn", [None, 5.0, (3.0, 6.0)])
+def test_cells_without_dead_time_are_those_whose_dead_time_is_of_one_of_them(make, tau_syn):
+    """A kernel that leaves out what stays 0 computes what the whole one does."""
+
+    def spikes(t_ref):
+        net = ns.Network(seed=3)
+        noise = net.add(ns.PoissonSource(40, rate=300.0), "noise")
+        cells = net.add(make(40, tau_syn=tau_syn, v_th=1.0, t_ref=t_ref), "cells")
+        net.connect(noise, cells, ns.FixedProbability(0.4), weight=0.3, delay=0.5)
+        found = ns.simulate(net, 100.0, engine="clock", progress=False).spikes["cells"]
+        own = found.ids < 39  # the last one may be refractory
+        return found.times[own], found.ids[own]
+
+    plain = spikes(0.0)
+    mixed = spikes(np.where(np.arange(40) < 39, 0.0, 2.0))  # an array: nothing is left out
+    np.testing.assert_array_equal(plain, mixed)
+    assert plain[0].size > 50
+
+
+def test_state_that_stays_0_has_to_be_state_and_its_parameter_a_parameter():
+    with pytest.raises(ParameterError, match="still"):
+        ns.NeuronModel(
+            name="m", state={"v": 0.0}, still={"w": "p"}, advance=lambda v: v,
+            receive=lambda v, weight: v + weight,
+        )  # fmt: skip

@@ -99,12 +99,16 @@ class BuiltPopulation:
         params |= {k: np.broadcast_to(params[k], n) for k in driven}
         rows = tuple(k for k, v in params.items() if k in used and np.ndim(v))
         scalars = tuple(k for k, v in params.items() if k in used and not np.ndim(v))
-        handle = self._kernel("block", model, rows, scalars)
         owner = f"Population {self.population.name!r}"
         cast = {k: in_real(owner, k, params[k], self.real) for k in (*rows, *scalars)}
         row_values = np.array([cast[k] for k in rows], self.real).reshape(len(rows), n)
         self.rows = dict(zip(rows, row_values, strict=True))
         scalar_values = np.array([cast[k] for k in scalars], self.real)
+        still = tuple(
+            name for name, k in model.still.items()
+            if k in scalars and cast[k] == 0 and not self.state[list(model.state).index(name)].any()
+        )  # fmt: skip
+        handle = self._kernel("block", model, rows, scalars, still)
         self.spiked = spiked = np.zeros(n, np.uint8)
         arrays = [self.state, row_values, scalar_values, inputs[first:], spiked]
         if self.sleep is not None:
@@ -121,8 +125,10 @@ class BuiltPopulation:
             len(model.state),
         ]  # fmt: skip
 
-    def _kernel(self, kind: str, model: NeuronModel, rows: tuple, scalars: tuple) -> int:
-        handle, code = model_kernel(kind, model, rows, scalars, self.real)
+    def _kernel(
+        self, kind: str, model: NeuronModel, rows: tuple, scalars: tuple, still: tuple = ()
+    ) -> int:
+        handle, code = model_kernel(kind, model, rows, scalars, self.real, still)
         self._keep.append(code)
         return handle
 

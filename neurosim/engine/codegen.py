@@ -116,7 +116,12 @@ def used_members(model: NeuronModel, kernel: str) -> list[str]:
 
 @lru_cache(maxsize=256)
 def model_kernel(
-    kind: str, model: NeuronModel, rows: tuple[str, ...], scalars: tuple[str, ...], real: str
+    kind: str,
+    model: NeuronModel,
+    rows: tuple[str, ...],
+    scalars: tuple[str, ...],
+    real: str,
+    still: tuple[str, ...] = (),
 ) -> tuple[int, Any]:
     """Handle of a compiled kernel of a model, and the object that keeps it alive.
 
@@ -124,8 +129,9 @@ def model_kernel(
     ----------
     kind : {"block", "doze", "peek", "attend", "look", "lean", "pull"}
     model, rows, scalars, real : see :func:`~neurosim.engine.kernelsource.block_source`
+    still : state variables that "block" leaves out, as they are 0
     """
-    source = SOURCES[kind](model, rows, scalars, real)
+    source = SOURCES[kind](model, rows, scalars, real, *[still] * bool(still))
     members = used_members(model, kind)
     parts = [source, *(fingerprint(getattr(model, m)) for m in members)]
     digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:20]

@@ -52,12 +52,17 @@ def width(variables: int) -> int:
 class Writer:
     """The phrases that the kernels of one model share."""
 
-    def __init__(self, model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> None:
+    def __init__(
+        self, model: NeuronModel, rows: tuple, scalars: tuple, real: str, still: tuple = ()
+    ) -> None:
         self.model, self.rows, self.scalars, self.real = model, rows, scalars, real
         self.state = list(model.state)
         self.all = ", ".join(f"s_{name}" for name in self.state)
-        self.load = [f"s_{name} = state_{name}[j]" for name in self.state]
-        self.store = [f"state_{name}[j] = s_{name}" for name in self.state]
+        self.load = [
+            f"s_{name} = {real}(0)" if name in still else f"s_{name} = state_{name}[j]"
+            for name in self.state
+        ]
+        self.store = [f"state_{name}[j] = s_{name}" for name in self.state if name not in still]
 
     def call(self, member: str, **literal: str) -> str:
         """A call with the arguments that the model's function asks for."""
@@ -148,7 +153,9 @@ def _indented(lines: list[str], by: int) -> list[str]:
     return [" " * by + line for line in lines]
 
 
-def block_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> str:
+def block_source(
+    model: NeuronModel, rows: tuple, scalars: tuple, real: str, still: tuple = ()
+) -> str:
     """Source of ``block``.
 
     Parameters
@@ -157,8 +164,10 @@ def block_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> 
     rows, scalars : tuple of str
         Parameters with one value per neuron, and shared ones.
     real : {"float32", "float64", "int32"}
+    still : tuple of str
+        State variables that are 0, and stay so.
     """
-    w = Writer(model, rows, scalars, real)
+    w = Writer(model, rows, scalars, real, still)
     lines = ["def block(at, n, lo, hi, moving, t, dt):", *w.views("lo:hi")]
     lines += [w.table("spiked", Block.SPIKED, "UINT8") + "[lo:hi]", "    any_fired = False"]
     step = [*w.receive(), *w.fire(["spiked[j] = fired", "any_fired |= fired"]), *w.store]

@@ -138,6 +138,9 @@ class NeuronModel:
         ``flow``, ``crossing``, ``payload``, and ``receive`` and ``fire`` when it calls them.
     ports : tuple of str
         Names of the input ports; an arrival carries the index of its port.
+    still : mapping of str to str, optional
+        State variables that stay 0 as long as a parameter is 0 (what is left of a refractory
+        period of no length): the clock engine leaves them out then.
     units : mapping of str to str
         Unit of each state variable, for plots.
     rules : mapping of str to dict
@@ -180,6 +183,7 @@ class NeuronModel:
     derive: Callable[[dict[str, Value], float], dict[str, Value]] | None = None
     constants: Callable[[dict[str, Value]], dict[str, Value]] | None = None
     ports: tuple[str, ...] = ("in",)
+    still: Mapping[str, str] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
     rules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     dtypes: tuple[str, ...] = ("float32", "float64")
@@ -201,6 +205,10 @@ class NeuronModel:
         if both:
             raise ParameterError(f"{owner}: {sorted(both)} must be state or parameter, not both")
         derived = self.kernel_params(dict(self.params), 1.0)
+        if not (set(self.still) <= set(self.state) and set(self.still.values()) <= set(derived)):
+            raise ParameterError(
+                f"{owner}.still must map state variables to parameters, got {dict(self.still)}"
+            )
         exact = self.event_params(dict(self.params)) if self.flow else {}
         taken = {name for names in RESERVED.values() for name in names}
         for name in (*self.state, *derived, *exact):

@@ -8,6 +8,7 @@ from .base import NeuronModel, Neurons, Value
 from .flow import decay, synapse_to_integrator
 from .lif import check_reset, reset_mode, with_synapses
 from .spike import (
+    STILL,
     fire,
     fire_1,
     fire_2,
@@ -103,14 +104,15 @@ _UNITS = {
 }  # fmt: skip
 
 IF_DELTA = NeuronModel(
-    name="IF", state={"v": 0.0, "refractory": 0.0}, params=_PARAMS, units=_UNITS, rules=_RULES,
+    name="IF", state={"v": 0.0, "refractory": 0.0}, params=_PARAMS,
+    units=_UNITS, rules=_RULES, still=STILL,
     ports=("delta",), derive=_derive,
     advance=_advance, receive=receive_delta, fires=fires, fire=fire, leap=_leap, quiet=_quiet,
     constants=exact.perfect_constants, flow=exact.perfect_flow, crossing=exact.perfect_crossing,
 )  # fmt: skip
 IF_EXP = NeuronModel(
     name="IF", state={"v": 0.0, "i_syn": 0.0, "refractory": 0.0},
-    params={**_PARAMS, "tau_syn": 5.0}, units=_UNITS, rules=_RULES,
+    params={**_PARAMS, "tau_syn": 5.0}, units=_UNITS, rules=_RULES, still=STILL,
     ports=("syn",), derive=_derive,
     advance=_advance_1, receive=receive_1, fires=fires, fire=fire_1,
     leap=_leap_1, quiet=_quiet_1,
@@ -118,7 +120,8 @@ IF_EXP = NeuronModel(
 )  # fmt: skip
 IF_EXP2 = NeuronModel(
     name="IF", state={"v": 0.0, "i_exc": 0.0, "i_inh": 0.0, "refractory": 0.0},
-    params={**_PARAMS, "tau_syn_exc": 5.0, "tau_syn_inh": 5.0}, units=_UNITS, rules=_RULES,
+    params={**_PARAMS, "tau_syn_exc": 5.0, "tau_syn_inh": 5.0},
+    units=_UNITS, rules=_RULES, still=STILL,
     ports=("exc", "inh"), derive=_derive,
     advance=_advance_2, receive=receive_2, fires=fires, fire=fire_2,
     leap=_leap_2, quiet=_quiet_2,
@@ -126,7 +129,7 @@ IF_EXP2 = NeuronModel(
 )  # fmt: skip
 IF_ALPHA = NeuronModel(
     name="IF", state={"v": 0.0, "i_syn": 0.0, "x_syn": 0.0, "refractory": 0.0},
-    params={**_PARAMS, "tau_syn": 5.0}, units=_UNITS, rules=_RULES,
+    params={**_PARAMS, "tau_syn": 5.0}, units=_UNITS, rules=_RULES, still=STILL,
     ports=("syn",), derive=currents.derive_perfect, constants=currents.constants_perfect,
     advance=currents.perfect_alpha, receive=currents.receive_alpha, fires=fires,
     fire=currents.fire_alpha,
@@ -134,7 +137,7 @@ IF_ALPHA = NeuronModel(
 )  # fmt: skip
 IF_STEP = NeuronModel(
     name="IF", state={"v": 0.0, "i_syn": 0.0, "refractory": 0.0}, params=_PARAMS,
-    units=_UNITS, rules=_RULES,
+    units=_UNITS, rules=_RULES, still=STILL,
     ports=("syn",), derive=currents.derive_perfect, constants=currents.constants_perfect,
     advance=currents.perfect_step, receive=receive_1, fires=fires, fire=fire_1,
     flow=currents.flow_perfect_step, crossing=currents.crossing_perfect_step,

@@ -17,6 +17,7 @@ from .flow import (
     time_constants,
 )
 from .spike import (
+    STILL,
     fire,
     fire_1,
     fire_2,
@@ -126,14 +127,15 @@ _UNITS = {
 }  # fmt: skip
 
 LIF_DELTA = NeuronModel(
-    name="LIF", state={"v": 0.0, "refractory": 0.0}, params=_PARAMS, units=_UNITS, rules=_RULES,
+    name="LIF", state={"v": 0.0, "refractory": 0.0}, params=_PARAMS,
+    units=_UNITS, rules=_RULES, still=STILL,
     ports=("delta",), derive=_derive,
     advance=_advance, receive=receive_delta, fires=fires, fire=fire, leap=_leap, quiet=_quiet,
     constants=exact.leaky_constants, flow=exact.leaky_flow, crossing=exact.leaky_crossing,
 )  # fmt: skip
 LIF_EXP = NeuronModel(
     name="LIF", state={"v": 0.0, "i_syn": 0.0, "refractory": 0.0},
-    params={**_PARAMS, "tau_syn": 5.0}, units=_UNITS, rules=_RULES,
+    params={**_PARAMS, "tau_syn": 5.0}, units=_UNITS, rules=_RULES, still=STILL,
     ports=("syn",), derive=_derive,
     advance=_advance_1, receive=receive_1, fires=fires, fire=fire_1,
     leap=_leap_1, quiet=_quiet_1,
@@ -141,7 +143,8 @@ LIF_EXP = NeuronModel(
 )  # fmt: skip
 LIF_EXP2 = NeuronModel(
     name="LIF", state={"v": 0.0, "i_exc": 0.0, "i_inh": 0.0, "refractory": 0.0},
-    params={**_PARAMS, "tau_syn_exc": 5.0, "tau_syn_inh": 5.0}, units=_UNITS, rules=_RULES,
+    params={**_PARAMS, "tau_syn_exc": 5.0, "tau_syn_inh": 5.0},
+    units=_UNITS, rules=_RULES, still=STILL,
     ports=("exc", "inh"), derive=_derive,
     advance=_advance_2, receive=receive_2, fires=fires, fire=fire_2,
     leap=_leap_2, quiet=_quiet_2,
@@ -149,7 +152,7 @@ LIF_EXP2 = NeuronModel(
 )  # fmt: skip
 LIF_ALPHA = NeuronModel(
     name="LIF", state={"v": 0.0, "i_syn": 0.0, "x_syn": 0.0, "refractory": 0.0},
-    params={**_PARAMS, "tau_syn": 5.0}, units=_UNITS, rules=_RULES,
+    params={**_PARAMS, "tau_syn": 5.0}, units=_UNITS, rules=_RULES, still=STILL,
     ports=("syn",), derive=currents.derive_leaky, constants=currents.constants_leaky,
     advance=currents.leaky_alpha, receive=currents.receive_alpha, fires=fires,
     fire=currents.fire_alpha,
@@ -157,7 +160,7 @@ LIF_ALPHA = NeuronModel(
 )  # fmt: skip
 LIF_STEP = NeuronModel(
     name="LIF", state={"v": 0.0, "i_syn": 0.0, "refractory": 0.0}, params=_PARAMS,
-    units=_UNITS, rules=_RULES,
+    units=_UNITS, rules=_RULES, still=STILL,
     ports=("syn",), derive=currents.derive_leaky, constants=currents.constants_leaky,
     advance=currents.leaky_step, receive=receive_1, fires=fires, fire=fire_1,
     flow=currents.flow_leaky_step, crossing=currents.crossing_leaky_step,

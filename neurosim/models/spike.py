@@ -15,6 +15,7 @@ from ..errors import ParameterError
 Value = float | np.ndarray
 
 
+STILL = {"refractory": "dead_time"}  # stays 0 where spikes have no dead time
 OVER = 1e-9  # ms; less of a refractory period is the rounding of times
 
 
