@@ -22,6 +22,7 @@ _checkout = Path(__file__).resolve().parent.parent
 if (_checkout / "pyproject.toml").is_file():
     __path__.append(str(_checkout))
 
+from .activity import activity as activity  # noqa: E402
 from .connectivity import AllToAll as AllToAll  # noqa: E402
 from .connectivity import AveragePool as AveragePool  # noqa: E402
 from .connectivity import BlockButterfly as BlockButterfly  # noqa: E402
@@ -64,6 +65,7 @@ from .engine import write_spikes as write_spikes  # noqa: E402
 from .engine import write_traces as write_traces  # noqa: E402
 from .estimate import MemoryEstimate as MemoryEstimate  # noqa: E402
 from .estimate import estimate_memory as estimate_memory  # noqa: E402
+from .layers import Sequential as Sequential  # noqa: E402
 from .models import IF as IF  # noqa: E402
 from .models import LI as LI  # noqa: E402
 from .models import LIF as LIF  # noqa: E402

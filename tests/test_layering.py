@@ -14,6 +14,8 @@ LAYERS = {
     "network": 3,
     "synapses": 3,
     "estimate": 3.5,
+    "layers": 3.7,
+    "activity": 4.5,
     "quantization": 4.5,
     "netfile": 4,
     "engine": 4,

@@ -101,8 +101,35 @@ class Dense(Procedural):
             )
         object.__setattr__(self, "kernel", kernel)
 
+    @classmethod
+    def flattened(cls, weight: Any, shape: tuple[int, ...]) -> "Dense":
+        """From the weights of a linear layer behind a flattened layer of channels first.
+
+        Parameters
+        ----------
+        weight : array (n_post, channels * height * width)      as in PyTorch, ONNX, NIR
+        shape : tuple of int        of the layer here: (height, width, channels)
+
+        Examples
+        --------
+        >>> Dense.flattened([[0.0, 1.0, 2.0, 3.0]], (1, 2, 2)).kernel.ravel().tolist()
+        [0.0, 2.0, 1.0, 3.0]
+        """
+        weight = checks.array("Dense", "weight", weight)
+        if weight.ndim != 2 or weight.shape[1] != math.prod(shape):
+            raise ParameterError(
+                f"Dense.flattened: weight must have the shape (n_post, {math.prod(shape)}) for a "
+                f"layer of shape {tuple(shape)}, got {weight.shape}"
+            )
+        first = weight.reshape(len(weight), shape[-1], *shape[:-1])
+        return cls(np.moveaxis(first, 1, -1).reshape(len(weight), -1).T.copy())
+
     def by_source(self, values: np.ndarray) -> np.ndarray:
         return values
+
+    def output_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of what comes out: one axis."""
+        return self._taps(tuple(shape)).shape_out
 
     def placed(self, pre_shape: tuple[int, ...], post_shape: tuple[int, ...]) -> "Dense":
         """The rule for populations of these shapes, which are flattened."""

@@ -127,7 +127,14 @@ class Procedural(Rule):
         >>> Convolution(np.ones((8, 2, 5, 5)), padding=2).output_shape((34, 34, 2))
         (34, 34, 8)
         """
-        return self._taps(tuple(shape)).shape_out
+        shape = tuple(shape)
+        taps = self._taps((*shape, 1) if len(shape) == self.space else shape)
+        if len(taps.axes) != self.space or min(taps.shape_out) < 1:
+            raise ParameterError(
+                f"{type(self).__name__}: the kernel must fit into its input with {self.space} "
+                f"spatial axes and one of channels, got the shape {shape}"
+            )
+        return taps.shape_out
 
     def _taps(self, shape: tuple[int, ...]) -> Taps:
         raise NotImplementedError
