@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 
 from .. import checks
+from ..connectivity.pooling import SumPool
+from ..connectivity.procedural import Procedural
 from ..connectivity.rules import AllToAll, FromArrays
 from ..errors import ParameterError
 from ..models.base import Neurons
-from ..network import Network
+from ..network import Network, Projection
 from .gradient import ExactGradient
 from .tables import Gradients
 
@@ -39,7 +41,9 @@ class Learnable:
                             thresholds stay above the reset
     share : {"synapse", "axon", "dendrite", "projection"}
         Of weights and delays: each its own, or one for all synapses of a source neuron (an axonal
-        delay), of a target neuron (a dendritic one), or of the projection.
+        delay), of a target neuron (a dendritic one), or of the projection. Synapses of a kernel
+        share what they have in common: each number of the kernel is one weight, each of its
+        spatial taps one delay.
     form : {"clip", "sigmoid", "softplus"}
         How bounds are kept: by clipping after each step, or by learning p in
         low + (high - low) / (1 + e^-p), or in low + log(1 + e^p).
@@ -197,6 +201,14 @@ class OfSynapses(Parameter):
         pre = np.repeat(np.arange(p.pre.n), np.diff(graph.starts[rows]))
         post = graph.targets[self.place] - graph.firsts[graph.post[k]]
         kinds = {"synapse": np.arange(n), "axon": pre, "dendrite": post, "projection": np.zeros(n)}
+        if isinstance(p.rule, Procedural):
+            kinds = {"synapse": _taps(p, spec), "projection": np.zeros(n)}
+            if spec.share not in kinds:
+                raise ParameterError(
+                    f"Learnable({spec.what!r}).share must be 'synapse' or 'projection' for "
+                    f"{name!r}, whose synapses share a kernel, got {spec.share!r}; connect what "
+                    "ns.expand lists with FromArrays"
+                )
         group = np.unique(kinds[spec.share], return_inverse=True)[1].reshape(-1)
         if spec.what == "weight" and p.post.ports == ("exc", "inh") and n:
             spec = _of_sign(spec, name, graph.ports[self.place.start] == 0)
@@ -214,6 +226,12 @@ class OfSynapses(Parameter):
     def put(self) -> None:
         """Let them act."""
         self.array[self.place] = self.values()
+
+
+def _taps(p: Projection, spec: Learnable) -> np.ndarray:
+    """Which number of the kernel, or which spatial tap of it, each synapse has."""
+    taps = p.rule.tap_of()
+    return taps if spec.what == "weight" else taps % math.prod(p.rule.kernel.shape[2:])
 
 
 def _of_sign(spec: Learnable, name: str, is_exc: bool) -> Learnable:
@@ -258,6 +276,11 @@ class OfCells(Parameter):
         self.machine.set_params(self.name, {self.spec.what: values})
 
 
+def _has(p: Projection, spec: Learnable) -> bool:
+    """Can it learn that? Pooling has no weights."""
+    return spec.what == "delay" or not isinstance(p.rule, SumPool)
+
+
 def parameters_of(machine: ExactGradient, learn: list[Learnable]) -> list[Parameter]:
     """The parameters that a network has of each kind.
 
@@ -270,7 +293,7 @@ def parameters_of(machine: ExactGradient, learn: list[Learnable]) -> list[Parame
     network = machine.network
     for spec in learn:
         if spec.what in OF_SYNAPSES:
-            has, kind = list(network.projections), OfSynapses
+            has, kind = [p.name for p in network.projections.values() if _has(p, spec)], OfSynapses
         else:
             has = [
                 name for name, p in network.populations.items()
@@ -315,10 +338,28 @@ def learnt_network(network: Network, machine: ExactGradient) -> Network:
         rows = graph.starts[graph.rows[k] : graph.rows[k] + p.pre.n + 1]
         pre = np.repeat(np.arange(p.pre.n), np.diff(rows))
         post = graph.targets[own] - graph.firsts[graph.post[k]]
-        rule = p.rule if isinstance(p.rule, AllToAll) else FromArrays(pre, post)
         port = int(graph.ports[own.start]) if own.stop > own.start else p.port
-        made.connect(
-            p.pre.name, p.post.name, rule, weight=graph.weights[own].copy(),
-            delay=graph.delays[own].copy(), port=port, name=name,
-        )  # fmt: skip
+        how = {"port": port, "name": name}
+        if isinstance(p.rule, Procedural):
+            rule, delay = _kernel_of(p, graph.weights[own], graph.delays[own])
+            made.connect(p.pre.name, p.post.name, rule, delay=delay, **how)
+            continue
+        rule = p.rule if isinstance(p.rule, AllToAll) else FromArrays(pre, post)
+        values = {"weight": graph.weights[own].copy(), "delay": graph.delays[own].copy()}
+        made.connect(p.pre.name, p.post.name, rule, **values, **how)
     return made
+
+
+def _kernel_of(p: Projection, weights: np.ndarray, delays: np.ndarray) -> tuple[Procedural, Any]:
+    """The rule with the weights of the present, and the delays of its taps."""
+    taps, shape = p.rule.tap_of(), p.rule.kernel.shape
+    rule, delay = p.rule, p.delay
+    if not isinstance(rule, SumPool):
+        kernel = rule.kernel.copy()
+        kernel.reshape(-1)[taps] = weights
+        rule = replace(rule, kernel=kernel)
+    if delays.size:
+        of_taps = np.broadcast_to(np.asarray(delay, float), shape[2:]).copy()
+        of_taps.reshape(-1)[taps % math.prod(shape[2:])] = delays
+        delay = of_taps if np.ptp(of_taps) else float(of_taps.flat[0])
+    return rule, delay
