@@ -63,7 +63,7 @@ RULES: dict[str, Callable] = {
     for name, rule in vars(connectivity).items()
     if isinstance(rule, type)
     and issubclass(rule, connectivity.Rule)
-    and rule is not connectivity.Rule
+    and rule not in (connectivity.Rule, connectivity.Procedural)
 }
 STIMULI: dict[str, Callable] = {"PoissonInput": PoissonInput, "NoiseCurrent": NoiseCurrent}
 VALUES: dict[str, Callable] = {

@@ -7,7 +7,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import neurosim as ns
-from neurosim.errors import BuildError, ParameterError
+from neurosim.errors import BuildError, FormatError, ParameterError
 
 
 def matrix_of(rule, shape):
@@ -294,3 +294,27 @@ def test_memory_of_a_kernel_is_estimated_as_it_is(threads):
     rest = sum(s.nbytes - s.weights.nbytes for s in stores)
     assert estimate.n_synapses == len(ns.expand(net, p))
     assert estimate.projections[p.name][1] == pytest.approx(sum(weights.values()) + rest, abs=8)
+
+
+def test_a_network_file_may_have_kernels_but_not_their_base(tmp_path):
+    from neurosim.netfile import read_network
+
+    text = """
+        [populations.a]
+        model = "SpikeSource"
+        n = [4, 4, 1]
+        [populations.b]
+        model = "IF"
+        n = [3, 3, 2]
+        [[projections]]
+        pre = "a"
+        post = "b"
+        rule = { type = "Convolution", kernel = [[[[1.0, 2.0], [3.0, 4.0]]], [[[5, 6], [7, 8]]]] }
+    """
+    path = tmp_path / "net.toml"
+    path.write_text(text)
+    net = read_network(path).network
+    assert len(ns.expand(net, "a->b")) == 9 * 4 * 2
+    path.write_text(text.replace('"Convolution"', '"Procedural"'))
+    with pytest.raises(FormatError, match="must be one of"):
+        read_network(path)
