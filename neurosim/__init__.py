@@ -23,6 +23,9 @@ if (_checkout / "pyproject.toml").is_file():
     __path__.append(str(_checkout))
 
 from .activity import activity as activity  # noqa: E402
+from .batch import Batch as Batch  # noqa: E402
+from .batch import BatchResult as BatchResult  # noqa: E402
+from .batch import Outcome as Outcome  # noqa: E402
 from .connectivity import AllToAll as AllToAll  # noqa: E402
 from .connectivity import AveragePool as AveragePool  # noqa: E402
 from .connectivity import BlockButterfly as BlockButterfly  # noqa: E402

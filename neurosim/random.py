@@ -34,6 +34,11 @@ def key_of(seed: int, *names: str) -> np.uint64:
     return np.uint64(int.from_bytes(digest, "little"))
 
 
+def key_of_sample(sample: int, seed: int, *names: str) -> np.uint64:
+    """The key of an object in sample ``sample`` of a batch; in sample 0 the usual one."""
+    return key_of(seed, *names, *([str(sample)] if sample else []))
+
+
 if JIT:
 
     @kernel

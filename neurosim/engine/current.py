@@ -19,7 +19,7 @@ from ..models.base import Neurons, Value
 from ..models.schedule import as_schedule
 from ..models.stimuli import NoiseCurrent
 from ..network import Stimulus
-from ..random import key_of, normal
+from ..random import key_of_sample, normal
 from .schedules import level_at, on_grid
 
 # Columns of the integer table of one population's currents, and of their real numbers.
@@ -149,13 +149,13 @@ class PopulationCurrents:
     x : dict of stimulus name to its noise, of variance 1 (n,), or empty without any
     """
 
-    def __init__(self, stimuli: list[Stimulus], built: Any, seed: int, dt: float) -> None:
+    def __init__(self, stimuli: list[Stimulus], built: Any, dt: float) -> None:
         self.n, self.real = built.population.n, np.empty(0, built.real)
         self.x: dict[str, np.ndarray] = {}
         self._keep: list[np.ndarray] = []
         table, numbers = [], []
         for stimulus in stimuli:
-            row, reals = self._row(stimulus, seed, dt)
+            row, reals = self._row(stimulus, dt)
             table.append(row)
             numbers.append(reals)
         rows = []
@@ -167,7 +167,9 @@ class PopulationCurrents:
             np.array(table, np.int64), np.array(numbers), np.array(rows, np.int64),
             np.zeros(self.n),
         )  # fmt: skip
-        at = [address(self._kept(a)) for a in arrays]
+        kept = [self._kept(a) for a in arrays]
+        at = [address(a) for a in kept]
+        self.table = kept[0]
         header = [self.n, len(table), at[0], at[1], len(rows), at[2], at[3]]
         self.header = self._kept(np.array(header, np.int64))
 
@@ -175,7 +177,7 @@ class PopulationCurrents:
         self._keep.append(np.ascontiguousarray(array))
         return self._keep[-1]
 
-    def _row(self, stimulus: Stimulus, seed: int, dt: float) -> tuple[list[int], list[float]]:
+    def _row(self, stimulus: Stimulus, dt: float) -> tuple[list[int], list[float]]:
         kind: NoiseCurrent = stimulus.kind
         mean, std = as_schedule(kind.mean), self._kept(np.atleast_1d(kind.std).astype(float))
         every = _interval(stimulus.name, kind, dt) if std.any() else 0
@@ -183,13 +185,17 @@ class PopulationCurrents:
         values = self._kept(mean.values.reshape(len(edges), -1))
         x = self.x[stimulus.name] = np.zeros(self.n if every else 0)
         keep = math.exp(-every * dt / kind.tau) if kind.tau else 0.0
-        key = int(key_of(seed, stimulus.name, "noise current").astype(np.int64))
         width = values.shape[1]
         row = [
-            key, every, address(x), address(std), int(std.size > 1), address(values), width,
+            0, every, address(x), address(std), int(std.size > 1), address(values), width,
             address(self._kept(edges)), len(edges),
         ]  # fmt: skip
         return row, [keep, math.sqrt(1.0 - keep * keep), period]
+
+    def resample(self, sample: int, seed: int) -> None:
+        """Draw as in a sample of a batch."""
+        for row, name in zip(self.table, self.x, strict=True):
+            row[KEY] = key_of_sample(sample, seed, name, "noise current").astype(np.int64)
 
     def restore(self, step: int) -> None:
         """Write the rows as they are just before grid point ``step``."""

@@ -11,7 +11,7 @@ from ..errors import BuildError
 from ..models.schedule import as_schedule
 from ..models.sources import PoissonSource, SpikeSource
 from ..network import Network, Population
-from ..random import exponential, key_of
+from ..random import exponential, key_of_sample
 from .spikesort import by_step, sort_spikes
 from .stream import SpikeReader
 
@@ -116,7 +116,7 @@ class PoissonDrive:
 
     def __init__(self, population: Population, seed: int, time: str) -> None:
         source: PoissonSource = population.neurons
-        self.key = key_of(seed, population.name, "poisson")
+        self.seed, self.name = seed, population.name
         rate = as_schedule(source.rate)
         if rate.values.max() > _LARGEST_RATE:
             raise BuildError(
@@ -141,6 +141,11 @@ class PoissonDrive:
 
     def reset(self) -> None:
         """Back to time 0."""
+        self.resample(0)
+
+    def resample(self, sample: int) -> None:
+        """Back to time 0, with the draws of a sample; those of sample 0 are the usual ones."""
+        self.key = key_of_sample(sample, self.seed, self.name, "poisson")
         self.drawn = np.zeros(self.n, np.int64)
         self.upcoming = np.full(self.n, self.start)
 

@@ -207,7 +207,8 @@ class Run:
         self._make_recorders()
         plan, dt = self.plan, self.sim.dt
         total = float(to_times(plan.end - plan.begin, dt))
-        with Progress(progress, total, self.sim.network.time) as bar:
+        unit = "ms" if self.sim.network.time == "continuous" else "steps"
+        with Progress(progress, total, unit) as bar:
             reason = ended
             while not reason and self.sim.loop.step < plan.end:
                 reason = self._chunk() or ""

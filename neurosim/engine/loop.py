@@ -11,7 +11,7 @@ from ..connectivity.deliver import DELIVER, HISTORY_COLUMNS, KIND, deliverer
 from . import sleeping
 from .build import Built
 from .clock import APART, run_steps
-from .drive import Drive
+from .drive import Drive, PoissonDrive
 from .history import History
 from .stores import BuiltComponent
 from .tables import FIRST_MEMBER, LAST_MEMBER, NUMBER, PROBE_COLUMNS, WAKE, Span, Tables
@@ -31,7 +31,7 @@ class ClockLoop:
 
     def __init__(self, built: Built, drives: dict[int, Drive]) -> None:
         self.built, self.drives, self.parts = built, drives, built.parts
-        self.step = 0
+        self.step = self.sample = 0
         self._length = built.max_delay + CHUNK
         self._histories = [
             [
@@ -60,11 +60,21 @@ class ClockLoop:
                 history.clear()
         for drive in self.drives.values():
             drive.reset()
+        if self.sample:
+            self.resample(0)
         self.built.inputs[:] = 0
         self.built.marks[:] = 0
         for sleepers in self.built.sleeping().values():
             sleepers.reset()
         self._note_counts()
+
+    def resample(self, sample: int) -> None:
+        """At step 0: let random sources and noise draw as in a sample of a batch."""
+        for drive in self.drives.values():
+            if isinstance(drive, PoissonDrive):
+                drive.resample(sample)
+        self.built.stimuli.resample(sample)
+        self.sample = sample
 
     def threads_share(self) -> float:
         """Share of the steps, so far, that several threads computed at once."""

@@ -15,7 +15,7 @@ from ..errors import BuildError
 from ..models.schedule import as_schedule
 from ..models.stimuli import NoiseCurrent, PoissonInput
 from ..network import Network, Stimulus
-from ..random import key_of
+from ..random import key_of_sample
 from .current import FLOAT64, PopulationCurrents, hold_currents
 from .poisson import (
     LARGEST_MEAN,
@@ -105,6 +105,7 @@ class BuiltStimuli:
     ) -> None:
         self._keep: list[Any] = []
         self._tables: dict[float, np.ndarray] = {}
+        self._seed, self._poisson_rows = network.seed, []
         self.currents: list[PopulationCurrents] = []
         rows = []
         for p, one in enumerate(built):
@@ -114,14 +115,22 @@ class BuiltStimuli:
             scratch = self._kept(np.empty(SCRATCH_BYTES // 8 * n if arriving else 0))
             for stimulus in arriving:
                 mine = inputs[starts[p] + stimulus.port * n :]
-                kind, at = self._poisson(stimulus, network.seed, dt, mine, scratch)
+                kind, at = self._poisson(stimulus, dt, mine, scratch)
                 rows.append([p, *self._function(kind, one.real), at])
             if len(arriving) < len(own):
                 held = [s for s in own if isinstance(s.kind, NoiseCurrent)]
-                self.currents.append(PopulationCurrents(held, one, network.seed, dt))
+                self.currents.append(PopulationCurrents(held, one, dt))
                 at = address(self.currents[-1].header)
                 rows.append([p, *self._function(_currents, one.real), at])
         self.rows = np.array(rows, np.int64).reshape(-1, COLUMNS)
+        self.resample(0)
+
+    def resample(self, sample: int) -> None:
+        """Draw as in a sample of a batch; sample 0 has the usual draws."""
+        for name, row in self._poisson_rows:
+            row[KEY] = key_of_sample(sample, self._seed, name, "poisson input").astype(np.int64)
+        for currents in self.currents:
+            currents.resample(sample, self._seed)
 
     def state(self) -> dict[str, np.ndarray]:
         """Values of the noise currents, by number: what a saved simulation needs to go on."""
@@ -145,7 +154,7 @@ class BuiltStimuli:
         return [handle]
 
     def _poisson(
-        self, stimulus: Stimulus, seed: int, dt: float, inputs: np.ndarray, scratch: np.ndarray
+        self, stimulus: Stimulus, dt: float, inputs: np.ndarray, scratch: np.ndarray
     ) -> tuple[Callable, int]:
         """The kind of C function, and the address of its table."""
         kind: PoissonInput = stimulus.kind
@@ -160,10 +169,11 @@ class BuiltStimuli:
         edges, period = on_grid(rate, dt)
         arrays = (self._kept(a) for a in (edges, means, data, scratch))
         reals = self._kept(np.array([kind.weight, period]))
-        key = int(key_of(seed, stimulus.name, "poisson input").astype(np.int64))
-        row = [stimulus.population.n, address(inputs), key, len(edges)]
+        row = [stimulus.population.n, address(inputs), 0, len(edges)]
         row += [*(address(a) for a in arrays), address(reals)]
-        return function, address(self._kept(np.array(row, np.int64)))
+        kept = self._kept(np.array(row, np.int64))
+        self._poisson_rows.append((stimulus.name, kept))
+        return function, address(kept)
 
     def _table(self, mean: float) -> np.ndarray:
         """The table of a rate; beyond a bound on their number, one that decides nothing."""

@@ -10,12 +10,12 @@ Choice = bool | str | Callable[[float, float], Any]
 class Progress:
     """A bar that appears after a second, a callback ``f(done, total)``, or nothing.
 
-    ``"auto"`` shows the bar when the error stream is a terminal (or a notebook).
+    ``"auto"`` shows the bar when the error stream is a terminal (or a notebook). The bar
+    tells the rate and the time that remains; ``total`` may be None where nobody knows it.
     """
 
-    def __init__(self, choice: Choice, total: float, time: str) -> None:
-        self.choice, self.total = choice, total
-        self.unit = "ms" if time == "continuous" else "steps"
+    def __init__(self, choice: Choice, total: float | None, unit: str) -> None:
+        self.choice, self.total, self.unit = choice, total, unit
         self.bar: Any = None
 
     def __enter__(self) -> "Progress":
@@ -25,10 +25,11 @@ class Progress:
         if wanted:
             from tqdm.auto import tqdm
 
-            layout = "{l_bar}{bar}| {n:.0f}/{total:.0f} {unit} [{elapsed}<{remaining}]"
+            layout = "{l_bar}{bar}| {n:.0f}/{total:.0f}{unit} [{elapsed}<{remaining}, {rate_fmt}]"
             self.bar = tqdm(
-                total=self.total, unit=self.unit, delay=1.0, bar_format=layout, leave=False
-            )
+                total=self.total, unit=f" {self.unit}", delay=1.0, leave=False,
+                bar_format=layout if self.total is not None else None,
+            )  # fmt: skip
         return self
 
     def update(self, done: float) -> None:

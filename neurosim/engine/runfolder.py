@@ -21,11 +21,7 @@ from typing import Any
 
 from ..errors import FormatError, ParameterError
 from ..files import write_whole
-
-try:
-    import fcntl
-except ImportError:  # Windows: two processes in one folder go unnoticed
-    fcntl = None
+from ..locks import hold
 
 SETTINGS, STATE = "run.json", "state.h5"
 _VERSION = 1
@@ -95,19 +91,7 @@ class RunFolder:
                 os.close(handle)
 
     def _take(self) -> None:
-        if fcntl is None:
-            return
-        try:
-            self._lock = open(self.path / SETTINGS, "rb")  # noqa: SIM115 (held until close())
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            self.close()
-            raise ParameterError(
-                f"{self.path}: must be the folder of a run that has ended, but a process is at "
-                "work in it; wait for it, or end it"
-            ) from None
-        except OSError:  # a file system without locks
-            self.close()
+        self._lock = hold(self.path / SETTINGS, work="run")
 
     def close(self) -> None:
         """Let other processes in."""

@@ -76,23 +76,36 @@ def simulate(
     >>> result.engine, ns.simulate(net, 1000.0, engine="event").engine_reason
     ('clock', 'asked for')
     """
-    checks.choice("simulate", "engine", engine, ("auto", "clock", "event"))
-    if not isinstance(network, Network):
-        raise ParameterError(f"simulate.network must be a Network, got {network!r}")
-    _check_known(options)
-    options = {name: value for name, value in options.items() if value is not None}
-    reason = "asked for"
-    if engine == "auto":
-        engine, reason = _choice(network, options)
-    _check_fits(engine, options)
-    build, run = (
-        {k: options[k] for k in (*_BOTH[part], *_OWN[engine][part]) if k in options}
-        for part in (0, 1)
-    )
+    engine, reason, build, run = engine_for(network, engine, options)
     kind = Simulator if engine == "clock" else EventSimulator
     result = kind(network, **build).run(duration, record=record, **run)
     result.engine_reason = reason
     return result
+
+
+def engine_for(
+    network: Network, engine: str, options: Mapping[str, Any], *, owner: str = "simulate"
+) -> tuple[str, str, dict[str, Any], dict[str, Any]]:
+    """(engine, why, options of its build, options of its run) of a network.
+
+    Raises
+    ------
+    ParameterError
+    """
+    checks.choice(owner, "engine", engine, ("auto", "clock", "event"))
+    if not isinstance(network, Network):
+        raise ParameterError(f"{owner}.network must be a Network, got {network!r}")
+    _check_known(owner, options)
+    options = {name: value for name, value in options.items() if value is not None}
+    reason = "asked for"
+    if engine == "auto":
+        engine, reason = _choice(network, options)
+    _check_fits(owner, engine, options)
+    build, run = (
+        {k: options[k] for k in (*_BOTH[part], *_OWN[engine][part]) if k in options}
+        for part in (0, 1)
+    )
+    return engine, reason, build, run
 
 
 def _all_options() -> list[str]:
@@ -100,21 +113,21 @@ def _all_options() -> list[str]:
     return [name for part in parts for name in part]
 
 
-def _check_known(options: Mapping[str, Any]) -> None:
+def _check_known(owner: str, options: Mapping[str, Any]) -> None:
     for name in options:
         if name not in _all_options():
             raise ParameterError(
-                f"simulate: no option {name!r}; there are engine, record, "
+                f"{owner}: no option {name!r}; there are engine, record, "
                 f"{', '.join(_all_options())}"
             )
 
 
-def _check_fits(engine: str, options: Mapping[str, Any]) -> None:
+def _check_fits(owner: str, engine: str, options: Mapping[str, Any]) -> None:
     other = "event" if engine == "clock" else "clock"
     for name in (*_OWN[other][0], *_OWN[other][1]):
         if name in options:
             raise ParameterError(
-                f"simulate.{name} must be left out for the {engine} engine, which has no such "
+                f"{owner}.{name} must be left out for the {engine} engine, which has no such "
                 f"option, got {options[name]!r}; leave it out, or take engine={other!r}"
             )
 

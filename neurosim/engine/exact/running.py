@@ -46,7 +46,7 @@ class ExactRun:
         """Compute chunk by chunk to the end, or until a condition stops it, or has done so."""
         wall, cpu = clocks.perf_counter(), clocks.process_time()
         self.stops.begun, reason, chunk = wall, ended, _CHUNK if chunk is None else chunk
-        with Progress(progress, self.end - self.start, "continuous") as bar:
+        with Progress(progress, self.end - self.start, "ms") as bar:
             while not reason and self.loop.t < self.end:
                 reason = self._chunk(min(self.loop.t + chunk, self.end))
                 bar.update(self.loop.t - self.start)

@@ -8,7 +8,7 @@ from ..._jit import kernel
 from ...errors import ParameterError
 from ...models.sources import PoissonSource, SpikeSource, spike_arrays
 from ...network import Network, Population
-from ...random import exponential, key_of
+from ...random import exponential
 from ..drive import PoissonDrive, next_spike
 from ..stream import pair_of
 
@@ -41,17 +41,7 @@ class PoissonTimes(PoissonDrive):
     """The processes of a Poisson source: those whose times the clock engine rounds."""
 
     def __init__(self, population: Population, seed: int) -> None:
-        self.seed, self.name = seed, population.name
         super().__init__(population, seed, "continuous")
-
-    def resample(self, k: int) -> None:
-        """Begin with the draws of sample ``k``; those of sample 0 are the usual ones."""
-        self.key = key_of(self.seed, self.name, "poisson", *([str(k)] if k else []))
-        PoissonDrive.reset(self)
-
-    def reset(self) -> None:
-        """Back to time 0."""
-        self.resample(0)
 
     def before(self, end: float) -> tuple[np.ndarray, np.ndarray]:
         """(times, ids) of the spikes that have not been asked for, sorted."""
