@@ -23,9 +23,6 @@ if (_checkout / "pyproject.toml").is_file():
     __path__.append(str(_checkout))
 
 from .activity import activity as activity  # noqa: E402
-from .batch import Batch as Batch  # noqa: E402
-from .batch import BatchResult as BatchResult  # noqa: E402
-from .batch import Outcome as Outcome  # noqa: E402
 from .connectivity import AllToAll as AllToAll  # noqa: E402
 from .connectivity import AveragePool as AveragePool  # noqa: E402
 from .connectivity import BlockButterfly as BlockButterfly  # noqa: E402
@@ -94,6 +91,9 @@ _LAZY_MODULES = (
     "quantization", "report",
 )  # fmt: skip
 _LAZY_NAMES = {
+    "Batch": "batch",
+    "BatchResult": "batch",
+    "Outcome": "batch",
     "compare": "hardware",
     "convert": "conversion",
     "evaluate": "conversion",

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = {
     **dict.fromkeys(["errors", "checks", "units", "random", "_jit", "events", "clouds"], 1),
-    **dict.fromkeys(["files", "cycles"], 1),
+    **dict.fromkeys(["files", "cycles", "locks"], 1),
     **dict.fromkeys(["encoders", "datasets"], 2),
     **dict.fromkeys(["models", "connectivity"], 2),
     "network": 3,
@@ -22,6 +22,7 @@ LAYERS = {
     "plot": 5,
     "hardware": 5,
     "conversion": 5,
+    "batch": 5,
     "learning": 5,
     "report": 5.5,
     **dict.fromkeys(["cli", "demo"], 6),

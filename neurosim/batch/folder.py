@@ -17,7 +17,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from ..engine.checkpoint import describe
@@ -129,6 +128,8 @@ class BatchFolder:
 
 
 def _write(path: Path, outcomes: list[Outcome]) -> None:
+    import h5py  # where it is needed: `import neurosim` stays light
+
     names = list(outcomes[0].spikes)
     with h5py.File(path, "w") as file:
         file.attrs["neurosim_batch"] = _VERSION
@@ -155,6 +156,8 @@ def _read(path: Path, job: Job) -> list[Outcome]:
     ------
     FormatError
     """
+    import h5py
+
     names = list(job.network.populations)
     try:
         with h5py.File(path, "r") as file:
@@ -179,6 +182,6 @@ def _read(path: Path, job: Job) -> list[Outcome]:
         ) from None
 
 
-def _values(file: h5py.File, index: int) -> dict[str, np.ndarray]:
+def _values(file: Any, index: int) -> dict[str, np.ndarray]:
     found = file.get(f"values/{index}", {})
     return {str(found[k].attrs["name"]): np.asarray(found[k][()]) for k in sorted(found, key=int)}
