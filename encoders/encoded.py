@@ -28,6 +28,8 @@ class Encoded:
     duration : float
         Length of the presentation [ms]; every spike is earlier, as a run of this length is
         half open.
+    payload : (k,), optional
+        What each spike carries, for ``SpikeSource(e.n, graded=True)``.
 
     Examples
     --------
@@ -42,6 +44,7 @@ class Encoded:
     ids: np.ndarray
     shape: tuple[int, ...]
     duration: float
+    payload: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         shape = self._checked_shape()
@@ -63,11 +66,21 @@ class Encoded:
                 f"Encoded.ids must be integers in 0..{n - 1} for shape {shape}, got "
                 f"{ids.min()}..{ids.max()} of {ids.dtype}"
             )
+        payload = self.payload
+        if payload is not None:
+            payload = real_array("Encoded", "payload", payload)
+            if payload.shape != times.shape:
+                raise ParameterError(
+                    f"Encoded.payload must have shape {times.shape}, one per time, got "
+                    f"{payload.shape}"
+                )
         if np.any(times[1:] < times[:-1]):
             order = np.argsort(times, kind="stable")
             times, ids = times[order], ids[order]
+            payload = None if payload is None else payload[order]
         object.__setattr__(self, "times", times)
         object.__setattr__(self, "ids", ids.astype(np.int32))
+        object.__setattr__(self, "payload", payload)
         object.__setattr__(self, "shape", shape)
         object.__setattr__(self, "duration", duration)
 

@@ -71,6 +71,8 @@ from .models import LI as LI  # noqa: E402
 from .models import LIF as LIF  # noqa: E402
 from .models import QIF as QIF  # noqa: E402
 from .models import AdaptiveLIF as AdaptiveLIF  # noqa: E402
+from .models import GradedUnit as GradedUnit  # noqa: E402
+from .models import IntegerLIF as IntegerLIF  # noqa: E402
 from .models import LoihiLIF as LoihiLIF  # noqa: E402
 from .models import NeuronModel as NeuronModel  # noqa: E402
 from .models import NoiseCurrent as NoiseCurrent  # noqa: E402
@@ -93,7 +95,10 @@ _LAZY_MODULES = (
 _LAZY_NAMES = {
     "Batch": "batch",
     "BatchResult": "batch",
+    "DynamicConfidence": "batch",
     "Outcome": "batch",
+    "RunningOutputs": "batch",
+    "oracle_steps": "batch",
     "compare": "hardware",
     "convert": "conversion",
     "evaluate": "conversion",

@@ -192,7 +192,7 @@ def _value(shown: str, where: str, value: Any) -> Any:
 
 
 def _connect(shown: str, where: str, entry: dict[str, Any], network: Network) -> None:
-    _only(shown, where, entry, ("pre", "post", "rule", "weight", "delay", "port", "name"))
+    _only(shown, where, entry, ("pre", "post", "rule", "weight", "delay", "port", "gain", "name"))
     for key in ("pre", "post"):
         if key not in entry:
             raise FormatError(f"{shown}: {where} needs the key {key!r}")

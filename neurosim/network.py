@@ -3,83 +3,18 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from . import checks
-from .connectivity.distributions import Distribution
 from .connectivity.procedural import Procedural
-from .connectivity.rules import AllToAll, FromArrays, FromMatrix, Rule
+from .connectivity.rules import AllToAll, FromMatrix, Rule
 from .errors import ParameterError
+from .members import Population as Population
+from .members import Projection as Projection
+from .members import Stimulus as Stimulus
+from .members import no_port, per_synapse, per_tap, port_of_target
 from .models.base import Neurons
+from .models.schedule import Schedule
 from .models.sources import Source
 from .models.stimuli import NoiseCurrent, PoissonInput
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Population:
-    """A named group of neurons or source channels; made by `Network.add`."""
-
-    name: str
-    neurons: Neurons | Source
-
-    @property
-    def n(self) -> int:
-        """Number of neurons."""
-        return self.neurons.n
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the population; ids count in C order."""
-        return self.neurons.shape
-
-    @property
-    def is_source(self) -> bool:
-        """True when the population has no input."""
-        return self.neurons.is_source
-
-    @property
-    def ports(self) -> tuple[str, ...]:
-        """Names of the input ports."""
-        return () if isinstance(self.neurons, Source) else self.neurons.model.ports
-
-    @property
-    def kind(self) -> str:
-        """Name of the model or source."""
-        if isinstance(self.neurons, Source):
-            return type(self.neurons).__name__
-        return self.neurons.model.name
-
-    def __repr__(self) -> str:
-        return f"Population({self.name!r}, {self.kind}, {'x'.join(map(str, self.shape))})"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Projection:
-    """Synapses from one population to another; made by `Network.connect`."""
-
-    name: str
-    pre: Population
-    post: Population
-    rule: Rule
-    weight: Any
-    delay: Any
-    port: int | None = None  # None: by the sign of the weights
-
-    def __repr__(self) -> str:
-        return f"Projection({self.name!r}, {type(self.rule).__name__})"
-
-
-@dataclass(frozen=True, eq=False, repr=False)
-class Stimulus:
-    """A stimulus on a population; made by `Network.stimulate`."""
-
-    name: str
-    population: Population
-    kind: PoissonInput | NoiseCurrent
-    port: int  # 0 for currents, which have none
-
-    def __repr__(self) -> str:
-        return f"Stimulus({self.name!r}, {type(self.kind).__name__})"
 
 
 @dataclass(eq=False, repr=False)
@@ -149,6 +84,7 @@ class Network:
         weight: Any = None,
         delay: Any = 0.0,
         port: int | str | None = None,
+        gain: Schedule | None = None,
         name: str | None = None,
     ) -> Any:
         """Connect populations; lists (or tuples) connect every pair and return a list.
@@ -169,6 +105,9 @@ class Network:
         port : int or str, optional
             Input port of the target; by default the only one, or, with the two ports
             "exc" and "inh", the one that the sign of the weights says.
+        gain : Schedule, optional
+            Multiplies the weights, for arrivals at each time: one value for all synapses. In the
+            clock engine only.
         name : str, optional
             Default "pre->post", with "#2", "#3" ... for further ones.
 
@@ -181,14 +120,14 @@ class Network:
             if name is not None:
                 raise ParameterError("Network.connect: name must be None when connecting lists")
             pres, posts = (x if isinstance(x, (list, tuple)) else [x] for x in (pre, post))
-            options = {"weight": weight, "delay": delay, "port": port}
+            options = {"weight": weight, "delay": delay, "port": port, "gain": gain}
             before = dict(self.projections)
             try:
                 return [self.connect(a, b, rule, **options) for a in pres for b in posts]
             except Exception:  # all or nothing
                 self.projections = before
                 raise
-        projection = self._projection(pre, post, rule, weight, delay, port, name)
+        projection = self._projection(pre, post, rule, weight, delay, port, gain, name)
         self.projections[projection.name] = projection
         return projection
 
@@ -236,14 +175,14 @@ class Network:
             raise ParameterError(f"{owner}.population must be neurons, got {target!r}")
         stimulus.check(owner, target.n)
         if is_current:
-            chosen = _no_port(owner, target, port)
+            chosen = no_port(owner, target, port)
         else:
-            chosen = _port(owner, target, port)
+            chosen = port_of_target(owner, target, port)
             chosen = int(stimulus.weight < 0) if chosen is None else chosen
         self.stimuli[name] = Stimulus(name, target, stimulus, chosen)
         return self.stimuli[name]
 
-    def _projection(self, pre, post, rule, weight, delay, port, name) -> Projection:
+    def _projection(self, pre, post, rule, weight, delay, port, gain, name) -> Projection:
         pre, post = self._find(pre), self._find(post)
         name = self._free_name(f"{pre.name}->{post.name}", name)
         owner = f"Projection {name!r}"
@@ -260,15 +199,20 @@ class Network:
             raise ParameterError(
                 f"{owner}.weight must be left out with {type(rule).__name__}, which has the weights"
             )
+        if gain is not None and (not isinstance(gain, Schedule) or gain.n is not None):
+            raise ParameterError(
+                f"{owner}.gain must be a Schedule with one number for each time, got {gain!r}"
+            )
+        last = port_of_target(owner, post, port), gain
         if isinstance(rule, Procedural):
-            delay = _per_tap(owner, delay, rule)
-            return Projection(name, pre, post, rule, rule.kernel, delay, _port(owner, post, port))
+            delay = per_tap(owner, delay, rule)
+            return Projection(name, pre, post, rule, rule.kernel, delay, *last)
         if weight is None:
             weight = rule.weights if isinstance(rule, FromMatrix) else 1.0
         same = pre is post
-        weight = _per_synapse(owner, "weight", weight, rule, pre.n, post.n, same)
-        delay = _per_synapse(owner, "delay", delay, rule, pre.n, post.n, same, low=0)
-        return Projection(name, pre, post, rule, weight, delay, _port(owner, post, port))
+        weight = per_synapse(owner, "weight", weight, rule, pre.n, post.n, same)
+        delay = per_synapse(owner, "delay", delay, rule, pre.n, post.n, same, low=0)
+        return Projection(name, pre, post, rule, weight, delay, *last)
 
     def _find(self, population: Any) -> Population:
         if isinstance(population, str) and population in self.populations:
@@ -325,71 +269,3 @@ class Network:
             known = "random" if size is None else f"{size}"
             lines.append(f"  {p.name:<20} {type(p.rule).__name__:<16} {known:>9} synapses")
         return "\n".join(lines)
-
-
-def _per_synapse(owner, name, value, rule, n_pre, n_post, same, **bounds) -> Any:
-    """Check a weight or delay: number, distribution, or array that fits the rule."""
-    if isinstance(value, Distribution):
-        low = bounds.get("low")
-        if low is not None and value.low_bound < low:
-            raise ParameterError(
-                f"{owner}.{name} must be >= {low:g}, but {value!r} can draw less; set low={low:g}"
-            )
-        return value
-    if np.ndim(value) == 0:
-        return checks.number(owner, name, value, **bounds)
-    size = rule.size(n_pre, n_post, same)
-    if size is None:
-        raise ParameterError(
-            f"{owner}.{name} must be a number or a distribution, because "
-            f"{type(rule).__name__} fixes no number of synapses; use FromArrays for arrays"
-        )
-    if np.shape(value) == (n_pre, n_post) and isinstance(rule, AllToAll):
-        matrix = checks.array(owner, name, value, **bounds)
-        if same and not rule.autapses:
-            return matrix[~np.eye(n_pre, dtype=bool)]
-        return matrix.reshape(-1)
-    if np.shape(value) != (size,):
-        shapes = f"({size},)"
-        if isinstance(rule, AllToAll):
-            shapes += f" or (n_pre, n_post) = ({n_pre}, {n_post})"
-        raise ParameterError(f"{owner}.{name} must have shape {shapes}, got {np.shape(value)}")
-    array = checks.array(owner, name, value, **bounds)
-    return array[rule.order] if isinstance(rule, FromArrays) else array
-
-
-def _per_tap(owner: str, delay: Any, rule: Procedural) -> Any:
-    """Check the delay of a kernel: one number, or one for each of its spatial taps."""
-    taps = rule.kernel.shape[2:]
-    if np.ndim(delay) == 0 and not isinstance(delay, Distribution):
-        return checks.number(owner, "delay", delay, low=0)
-    if isinstance(delay, Distribution) or np.shape(delay) != taps or not taps:
-        shape = f" or an array with the shape {taps} of its taps" if taps else ""
-        raise ParameterError(
-            f"{owner}.delay must be a number{shape} with {type(rule).__name__}, got {delay!r}; "
-            "for a delay of its own for each synapse use FromArrays or AllToAll"
-        )
-    return checks.array(owner, "delay", delay, low=0)
-
-
-def _port(owner: str, post: Population, port: int | str | None) -> int | None:
-    ports = post.ports
-    if port is None:
-        return 0 if len(ports) == 1 else None
-    if isinstance(port, str):
-        if port not in ports:
-            raise ParameterError(f"{owner}.port must be one of {ports}, got {port!r}")
-        return ports.index(port)
-    return checks.integer(owner, "port", port, low=0, high=len(ports) - 1)
-
-
-def _no_port(owner: str, target: Population, port: Any) -> int:
-    """A current goes to the membrane: to the parameter ``i_ext``, and to no port."""
-    if port is not None:
-        raise ParameterError(f"{owner}.port must be left out for a current, got {port!r}")
-    if "i_ext" not in target.neurons.params:
-        raise ParameterError(
-            f"{owner}.population must have a model with the parameter i_ext, to which a current "
-            f"is added, got {target!r} with {', '.join(target.neurons.params) or 'none'}"
-        )
-    return 0

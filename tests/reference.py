@@ -7,7 +7,8 @@ random numbers. Poisson processes, Poisson inputs and noise currents are below t
 At every grid point t_n = n dt, for every population, zero-delay sources before their targets:
 
 1. for n > 0, every neuron advances from t_{n-1} to t_n, under the currents of that interval;
-2. every neuron receives, once per port, the sum of the weights that arrive at t_n
+2. every neuron receives, once per port, the sum of the weights that arrive at t_n, each times
+   what its spike carries and the projection's gain at t_n
    (order of the sum: source population, emission step, spike by source id, projection, position;
    then the Poisson inputs);
 3. every neuron that is not refractory and has v >= v_th fires at t_n and is reset; its spike
@@ -32,8 +33,10 @@ class Integrator:
     """What LIF and IF share: delta or exponential input, threshold, reset, refractoriness.
 
     State: ``v``; one current per port in ``i`` (none for delta synapses); ``held``, the number
-    of advances for which v will still be held after a spike.
+    of advances for which v will still be held after a spike. A spike carries ``sent``.
     """
+
+    sent = 1.0
 
     def __init__(self, neurons, index, dt):
         values = {name: _value(value, index) for name, value in neurons.params.items()}
@@ -106,7 +109,63 @@ class IF(Integrator):
         return v
 
 
-MODELS = {"LIF": LIF, "IF": IF}
+class Graded:
+    """What neurons with payloads share: they add up what arrives, and may fire in every step."""
+
+    i = ()
+
+    def __init__(self, neurons, index, dt):
+        values = {name: _value(value, index) for name, value in neurons.params.items()}
+        self.__dict__.update(values, dt=dt)
+        self.v = _value(next(iter(neurons.initial.values())), index)
+        self.last = 0.0
+
+    def receive(self, port, weight):
+        self.v += weight
+
+    def level(self):
+        value = self.v + self.bias
+        return self.threshold * float(np.rint((max(value, 0.0) if self.relu else value)
+                                              / self.threshold))  # fmt: skip
+
+
+class IntegerLIF(Graded):
+    """k = clip(round(v / v_th), ...) spikes at once; v <- v - k v_th."""
+
+    def advance(self, current=0.0):
+        self.v = self.v * (_exp(-self.dt / self.tau_m) if self.tau_m else 1.0) + self.bias
+
+    def fires(self):
+        k = float(np.floor(self.v / self.v_th + (0.5 if self.nearest else 0.0)))
+        self.sent = min(max(k, -self.levels if self.signed else 0.0), self.levels)
+        self.v -= self.v_th * self.sent
+        return self.sent != 0.0
+
+
+class SigmaDelta(Graded):
+    """It sends what its level has moved on by."""
+
+    def advance(self, current=0.0):
+        pass
+
+    def fires(self):
+        self.sent, self.last = self.level() - self.last, self.level()
+        return self.sent != 0.0
+
+
+class GradedUnit(Graded):
+    """It sends its level, and forgets it."""
+
+    def advance(self, current=0.0):
+        self.v = 0.0
+
+    def fires(self):
+        self.sent = self.level()
+        return self.sent != 0.0
+
+
+MODELS = {"LIF": LIF, "IF": IF, "IntegerLIF": IntegerLIF, "SigmaDelta": SigmaDelta,
+          "GradedUnit": GradedUnit}  # fmt: skip
 
 
 @dataclass
@@ -115,6 +174,7 @@ class Run:
 
     spikes: dict[str, list[tuple[int, int]]]
     synaptic_events: dict[str, int]  # synapses that the spikes reach, per projection
+    payloads: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     v: dict[str, list[list[float]]] = field(default_factory=lambda: defaultdict(list))
     i: dict[str, list[list[list[float]]]] = field(default_factory=lambda: defaultdict(list))
 
@@ -142,12 +202,14 @@ def simulate(net, duration, dt=0.1, *, emissions=None):
                 extra = stimuli.arrivals(name, n), stimuli.currents(name, n - 1)
                 fired = _step(cells[name], arriving, *extra, first=n == 0)
                 _record(run, name, cells[name])
-            run.spikes[name] += [(n, source) for source in fired]
+            run.spikes[name] += [(n, source) for source, _ in fired]
+            run.payloads[name] += [sent for _, sent in fired]
             for k, projection in enumerate(net.projections.values()):
-                for rank, source in enumerate(fired if projection.pre.name == name else []):
+                for rank, (source, sent) in enumerate(fired if projection.pre.name == name else []):
                     run.synaptic_events[projection.name] += len(rows[k][source])
                     for position, target, port, weight, delay in rows[k][source]:
-                        arrival = (target, port, place[name], n, rank, k, position, weight)
+                        scaled = weight * (sent * _gain(projection, n + delay, dt))
+                        arrival = (target, port, place[name], n, rank, k, position, scaled)
                         inbox[projection.post.name, n + delay].append(arrival)
     return run
 
@@ -161,8 +223,8 @@ def _initial(net, dt, emissions, n_steps):
                 emissions[name] if name in emissions else _own_spikes(net, population, dt, n_steps)
             )
             emitted[name] = defaultdict(list)
-            for step, source in sorted(own):
-                emitted[name][step].append(source)
+            for step, source, *sent in sorted(own, key=lambda spike: spike[:2]):
+                emitted[name][step].append((source, sent[0] if sent else 1.0))
         else:
             model = MODELS[population.neurons.model.name]
             cells[name] = [model(population.neurons, k, dt) for k in range(population.n)]
@@ -170,7 +232,7 @@ def _initial(net, dt, emissions, n_steps):
 
 
 def _step(cells, arriving, extra, currents, *, first):
-    """Advance, receive, fire: the ids of the cells that fired at this grid point."""
+    """Advance, receive, fire: (id, what it sends) of the cells that fired at this grid point."""
     if not first:
         for cell, current in zip(cells, currents, strict=True):
             cell.advance(current)
@@ -182,7 +244,11 @@ def _step(cells, arriving, extra, currents, *, first):
         sums[place] += weight
     for (target, port), total in sums.items():
         cells[target].receive(port, total)
-    return [k for k, cell in enumerate(cells) if cell.fires()]
+    return [(k, cell.sent) for k, cell in enumerate(cells) if cell.fires()]
+
+
+def _gain(projection, n, dt):
+    return 1.0 if projection.gain is None else _at(projection.gain, 0, n * dt)
 
 
 def _record(run, name, cells):
@@ -235,7 +301,8 @@ def _own_spikes(net, population, dt, n_steps):
                  for k in range(source.n)]  # fmt: skip
         pairs = [(int(to_steps(t, dt)), k) for k, train in enumerate(times) for t in train]
         return [(step, k) for step, k in pairs if step < n_steps]
-    return list(zip(to_steps(source.times, dt).tolist(), source.ids.tolist(), strict=True))
+    steps, *rest = source.arrays
+    return list(zip(to_steps(steps, dt).tolist(), *(a.tolist() for a in rest), strict=True))
 
 
 # ------------------------------------------------------------------------- random input

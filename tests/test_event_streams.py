@@ -147,19 +147,17 @@ def test_wrong_changes_of_synapses_leave_them_as_they_are():
     assert trains(sim.run(30.0)) == trains(ns.EventSimulator(net).run(30.0))
 
 
-def test_graded_spikes_multiply_weights_and_the_clock_engine_refuses_them():
+def test_graded_spikes_multiply_weights_in_both_engines():
     net = ns.Network()
     given = net.add(ns.SpikeSource(1, times=[1.0, 2.0], ids=[0, 0]), "given")
     first, second = (net.add(ns.SigmaDelta(1, threshold=0.5), name) for name in ("a", "b"))
     net.connect(given, first, weight=1.3, delay=0.5)
     net.connect(first, second, weight=2.0, delay=0.25)
-    result = ns.simulate(net, 10.0)
-    assert (result.engine, "graded" in result.engine_reason) == ("event", True)
-    assert result.spikes["a"].payload.tolist() == [1.5, 1.0]  # 1.3 and 2.6 in steps of 0.5
-    assert result.spikes["b"].times.tolist() == [1.75, 2.75]
-    assert result.spikes["b"].payload.tolist() == [3.0, 2.0]
-    with pytest.raises(BuildError, match="'a'.*graded; use engine='event'"):
-        ns.simulate(net, 10.0, engine="clock")
+    for engine in ({"engine": "event"}, {"engine": "clock", "dt": 0.25}):
+        result = ns.simulate(net, 10.0, **engine)
+        assert result.spikes["a"].payload.tolist() == [1.5, 1.0]  # 1.3 and 2.6 in steps of 0.5
+        assert result.spikes["b"].times.tolist() == [1.75, 2.75]
+        assert result.spikes["b"].payload.tolist() == [3.0, 2.0]
 
 
 def test_auto_says_what_it_chose_and_why():

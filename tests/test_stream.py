@@ -132,7 +132,8 @@ def test_two_streams_at_once_are_refused():
         (([30.0], [0.5]), r"ids of a chunk must be integers, one per time"),
         (([np.nan], [0]), r"inputs\['in'\]\.times must be >= 0 everywhere, got nan"),
         (5.0, r"each chunk of a stream must be a pair \(times, ids\).* got 5\.0"),
-        (([1.0], [2], [3]), r"must be a pair .* got 'a tuple of 3'"),
+        (([1.0], [2], [3]), r"a plain source must come without payloads"),
+        (([1.0], [2], [3], [4]), r"must be a pair .* got 'a tuple of 4'"),
     ],
 )
 def test_a_bad_chunk_is_refused_where_it_is_met_and_nothing_moves(bad, message):

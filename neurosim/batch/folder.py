@@ -14,6 +14,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Iterable
+from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,8 @@ def _plain(value: Any) -> str:
         return _plain(sorted(value.items()))
     if isinstance(value, np.ndarray):
         return f"{value.dtype}{value.shape}{hashlib.sha256(value.tobytes()).hexdigest()}"
+    if is_dataclass(value) and not isinstance(value, type):
+        return repr(value)
     if isinstance(value, functools.partial):
         return _plain([value.func, value.args, value.keywords])
     if inspect.isfunction(value):

@@ -5,7 +5,9 @@ contiguous segment of the source's row. A segment of the next delay is fetched i
 cache while the present one is added, as each lies somewhere else in memory.
 
 Each kind of store has a C function of its own, in a form that only adds and a form that also
-lists the touched places, for those who sleep behind them; they are compiled when needed.
+lists the touched places, for those who sleep behind them; each of them in a form that scales
+weights, by what graded spikes carry and by a gain that changes in time. They are compiled when
+needed.
 """
 
 from collections.abc import Callable
@@ -14,14 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from .._jit import INT32, INT64, UINT8, UINT32, callback, kernel, prefetch, view
+from .._jit import FLOAT64, INT32, INT64, UINT8, UINT32, callback, kernel, prefetch, view
 
 # Columns of the integer table through which the functions see a store. DELIVER is a handle.
 (
     KIND, PRE, OFFSETS, N_OFFSETS, TARGETS, NNZ, WEIGHTS, N_WEIGHTS, D_MIN, D_MAX, BITS, BASE,
-    STEPS, DELIVER,
-) = range(14)  # fmt: skip
-COLUMNS = 14
+    STEPS, DELIVER, GAINS,
+) = range(15)  # fmt: skip
+COLUMNS = 15
 
 # What a store's targets and weights are.
 CONSTANT = 0  # uint32 places; one weight
@@ -31,8 +33,8 @@ LEARNING = 3  # uint32 places; a weight and a delay (STEPS) per synapse; OFFSETS
 STAMPED = 4  # no synapses: a kernel, its plan (OFFSETS), and the delays of its taps (TARGETS)
 
 # Columns of the table of spike histories: one row per part of the source population.
-IDS, CAPACITY, STARTS = range(3)
-HISTORY_COLUMNS = 3
+IDS, CAPACITY, STARTS, PAYLOADS = range(4)  # PAYLOADS are 0 for plain spikes
+HISTORY_COLUMNS = 4
 
 _SIGNATURE = f"int64({', '.join(['int64'] * 10)})"
 _LINE = 16  # synapses of four bytes in a line of the cache
@@ -44,6 +46,17 @@ def spikes_of(histories, part, length):
     """(where the steps start, ids) of the history of one part."""
     row = histories[part * HISTORY_COLUMNS :]
     return view(row[STARTS], length, INT64), view(row[IDS], row[CAPACITY], INT32)
+
+
+@kernel
+def factor_of(row, histories, part, k, place):
+    """What the weights that a spike meets are multiplied by: its payload, and the gain."""
+    factor, history = 1.0, histories[part * HISTORY_COLUMNS :]
+    if history[PAYLOADS] != 0:
+        factor = view(history[PAYLOADS], history[CAPACITY], FLOAT64)[k]
+    if row[GAINS] != 0:
+        factor *= view(row[GAINS], place + 1, FLOAT64)[place]
+    return factor
 
 
 @kernel
@@ -64,7 +77,7 @@ def _fetch(kind, span, offsets, synapses, histories, length, emitted, delay):
 
 @kernel
 def _add_packed(cells, bits, base, scale, buffer):
-    """Add a segment of packed synapses; the scale is a power of two, so nothing rounds."""
+    """Add a segment of packed synapses; the scale is a power of two, if spikes are plain."""
     low, first = np.uint64((1 << bits) - 1), np.uint64(base)
     for j in range(cells.size):
         weight = buffer.dtype.type(np.int32(cells[j]) >> bits)
@@ -72,21 +85,21 @@ def _add_packed(cells, bits, base, scale, buffer):
 
 
 @kernel
-def _add(kind, store, targets, weights, buffer):
+def _add(kind, store, targets, weights, factor, buffer):
     """Add the weights of one segment to the buffer."""
     if kind == CONSTANT:
-        weight = weights[0]
+        weight = weights[0] * factor
         for j in range(targets.size):
             buffer[targets[j]] += weight
     elif kind == PACKED:
-        _add_packed(targets, store[BITS], store[BASE], weights[0], buffer)
+        _add_packed(targets, store[BITS], store[BASE], weights[0] * factor, buffer)
     else:
         for j in range(targets.size):
-            buffer[targets[j]] += weights[j]
+            buffer[targets[j]] += weights[j] * factor
 
 
 @kernel
-def _add_and_touch(kind, store, targets, weights, sinks, n):
+def _add_and_touch(kind, store, targets, weights, factor, sinks, n):
     """The same, and list the places that no arrival of this step has touched before."""
     buffer, marks, touched = sinks
     low, base = np.uint64(0xFFFFFFFF), np.uint64(0)
@@ -99,7 +112,7 @@ def _add_and_touch(kind, store, targets, weights, sinks, n):
             weight = buffer.dtype.type(np.int32(targets[j]) >> store[BITS]) * weights[0]
         elif kind != CONSTANT:
             weight = weights[j]
-        buffer[place] += weight
+        buffer[place] += weight * factor
         touched[n] = place
         n += 1 - marks[place]
         marks[place] = 1
@@ -107,14 +120,14 @@ def _add_and_touch(kind, store, targets, weights, sinks, n):
 
 
 @kernel
-def _arrive(kind, marking, store, synapses, first, last, sinks, n):
+def _arrive(kind, marking, store, synapses, first, last, factor, sinks, n):
     """The arrivals of one segment; returns the number of touched places."""
     targets, weights = synapses[0][first:last], synapses[1]
     if kind in (EACH, LEARNING):
         weights = weights[first:last]
     if marking:
-        return _add_and_touch(kind, store, targets, weights, sinks, n)
-    _add(kind, store, targets, weights, sinks[0])
+        return _add_and_touch(kind, store, targets, weights, factor, sinks, n)
+    _add(kind, store, targets, weights, factor, sinks[0])
     return n
 
 
@@ -130,8 +143,9 @@ def _first_of(steps, begin, end, delay):
     return begin
 
 
-def _from_frozen(kind: int, marking: bool, like: np.ndarray) -> Callable:
+def _from_frozen(kind: int, marking: bool, scaled: bool, like: np.ndarray) -> Callable:
     """Segments of equal delay, found by their offsets."""
+    one = like.dtype.type(1)
 
     def deliver(store, histories, parts, length, place, inputs, n_inputs, marks, touched, n):
         row = view(store, COLUMNS, INT64)
@@ -152,7 +166,10 @@ def _from_frozen(kind: int, marking: bool, like: np.ndarray) -> Callable:
                 for k in range(starts[at], starts[at + 1]):
                     segment = ids[k] * span + delay
                     first, last = offsets[segment], offsets[segment + 1]
-                    n = _arrive(kind, marking, row, synapses, first, last, sinks, n)
+                    factor = one
+                    if scaled:
+                        factor = like.dtype.type(factor_of(row, histories, part, k, place))
+                    n = _arrive(kind, marking, row, synapses, first, last, factor, sinks, n)
         if row[D_MAX] > 1 and (span > 1 or parts == 1):  # spikes of the past, of any part
             at = place + 1 - row[D_MAX]
             _fetch(kind, span, offsets, synapses, histories, length, at, span - 1)
@@ -161,8 +178,9 @@ def _from_frozen(kind: int, marking: bool, like: np.ndarray) -> Callable:
     return deliver
 
 
-def _from_learning(kind: int, marking: bool, like: np.ndarray) -> Callable:
+def _from_learning(kind: int, marking: bool, scaled: bool, like: np.ndarray) -> Callable:
     """The same from rows whose delays may have changed: a segment is searched for."""
+    one = like.dtype.type(1)
 
     def deliver(store, histories, parts, length, place, inputs, n_inputs, marks, touched, n):
         row = view(store, COLUMNS, INT64)
@@ -182,24 +200,27 @@ def _from_learning(kind: int, marking: bool, like: np.ndarray) -> Callable:
                     last = first
                     while last < end and steps[last] == delay:
                         last += 1
-                    n = _arrive(kind, marking, row, synapses, first, last, sinks, n)
+                    factor = one
+                    if scaled:
+                        factor = like.dtype.type(factor_of(row, histories, part, k, place))
+                    n = _arrive(kind, marking, row, synapses, first, last, factor, sinks, n)
         return n
 
     return deliver
 
 
 @lru_cache(maxsize=64)
-def _compiled(kind: int, marking: bool, real: str) -> tuple[int, Any]:
+def _compiled(kind: int, marking: bool, scaled: bool, real: str) -> tuple[int, Any]:
     like = np.empty(0, real)
     if kind == STAMPED:
         from .stamping import stamper  # here, as it knows the columns above
 
-        return callback(_SIGNATURE)(stamper(marking, like))
+        return callback(_SIGNATURE)(stamper(marking, scaled, like))
     maker = _from_learning if kind == LEARNING else _from_frozen
-    return callback(_SIGNATURE)(maker(kind, marking, like))
+    return callback(_SIGNATURE)(maker(kind, marking, scaled, like))
 
 
-def deliverer(kind: int, real: str, *, marking: bool = False) -> int:
+def deliverer(kind: int, real: str, *, marking: bool = False, scaled: bool = False) -> int:
     """Handle of the function that delivers the arrivals of one step from a kind of store.
 
     Parameters
@@ -209,6 +230,8 @@ def deliverer(kind: int, real: str, *, marking: bool = False) -> int:
         Type of weights and inputs.
     marking : bool
         List the touched places.
+    scaled : bool
+        Multiply weights by payloads, or by a gain.
 
     Returns
     -------
@@ -222,4 +245,4 @@ def deliverer(kind: int, real: str, *, marking: bool = False) -> int:
         and ``touched`` (uint32, room for n_inputs + 1 places, ``n`` of them so far) are read only
         where places are listed.
     """
-    return _compiled(kind, marking, real)[0]
+    return _compiled(kind, marking, scaled, real)[0]

@@ -281,7 +281,7 @@ class LearningStore:
         return [
             LEARNING, pre, address(self.rows), self.rows.size, address(self.targets),
             self.targets.size, address(self.weights), self.weights.size, self.d_min, self.d_max,
-            0, 0, address(self.steps), 0,
+            0, 0, address(self.steps), 0, 0,
         ]  # fmt: skip
 
 

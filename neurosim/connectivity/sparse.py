@@ -58,7 +58,7 @@ class SparseStore(NamedTuple):
         return [
             self.kind, pre, address(self.offsets), self.offsets.size, address(self.targets),
             self.targets.size, address(self.weights), self.weights.size, self.d_min, self.d_max,
-            bits, base, 0, 0,
+            bits, base, 0, 0, 0,
         ]  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from .deliver import (
     STAMPED,
     TARGETS,
     WEIGHTS,
+    factor_of,
     spikes_of,
 )
 from .taps import row_of, spot_of, walk_of
@@ -51,12 +52,12 @@ class StampStore(NamedTuple):
         return [
             STAMPED, pre, address(self.plan), self.plan.size, address(self.steps), self.steps.size,
             address(self.weights), self.weights.size, int(self.steps.min()), int(self.steps.max()),
-            0, 0, 0, 0,
+            0, 0, 0, 0, 0,
         ]  # fmt: skip
 
 
 @kernel
-def _run(marking, walk, first, begin, length, weights, sinks, n):
+def _run(marking, walk, first, begin, length, weights, factor, sinks, n):
     """Add a run of weights to targets first, first + 1 ..., as far as they are meant.
 
     Runs are short, so their arrays are made of addresses, which asks nothing of bounds.
@@ -68,7 +69,7 @@ def _run(marking, walk, first, begin, length, weights, sinks, n):
     targets = view(inputs + (walk.base + lo) * like.itemsize, hi - lo, like)
     added = view(weights + (begin + lo - first) * like.itemsize, hi - lo, like)
     for j in range(hi - lo):
-        targets[j] += added[j]
+        targets[j] += added[j] * factor
     if marking:
         for at in range(walk.base + lo, walk.base + hi):
             touched[n] = at
@@ -78,7 +79,7 @@ def _run(marking, walk, first, begin, length, weights, sinks, n):
 
 
 @kernel
-def _stamp(marking, walk, spot, delay, steps, weights, sinks, n):
+def _stamp(marking, walk, spot, delay, steps, weights, factor, sinks, n):
     """The arrivals of one spike through the taps of one delay; the number of touched places."""
     same = steps.size == 1
     joined = same and walk.joined != 0
@@ -88,17 +89,18 @@ def _stamp(marking, walk, spot, delay, steps, weights, sinks, n):
             begin = (spot.own + tap) * walk.run
             if joined:
                 length = spot.n_x * walk.run
-                n = _run(marking, walk, first, begin, length, weights, sinks, n)
+                n = _run(marking, walk, first, begin, length, weights, factor, sinks, n)
                 continue
             for k in range(spot.n_x):
                 if same or steps[tap + k] == delay:
                     at, where = first + k * walk.out_x, begin + k * walk.run
-                    n = _run(marking, walk, at, where, walk.run, weights, sinks, n)
+                    n = _run(marking, walk, at, where, walk.run, weights, factor, sinks, n)
     return n
 
 
-def stamper(marking: bool, like: np.ndarray) -> Callable:
+def stamper(marking: bool, scaled: bool, like: np.ndarray) -> Callable:
     """The source of ``deliver`` for kernels; see `deliverer`."""
+    one = like.dtype.type(1)
 
     def deliver(store, histories, parts, length, place, inputs, n_inputs, marks, touched, n):
         row = view(store, COLUMNS, INT64)
@@ -113,7 +115,10 @@ def stamper(marking: bool, like: np.ndarray) -> Callable:
                 starts, ids = spikes_of(histories, part, length)
                 for k in range(starts[place - delay], starts[place - delay + 1]):
                     spot = spot_of(plan, walk, np.int64(ids[k]))
-                    n = _stamp(marking, walk, spot, delay, steps, row[WEIGHTS], sinks, n)
+                    factor = one
+                    if scaled:
+                        factor = like.dtype.type(factor_of(row, histories, part, k, place))
+                    n = _stamp(marking, walk, spot, delay, steps, row[WEIGHTS], factor, sinks, n)
         return n
 
     return deliver

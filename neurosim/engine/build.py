@@ -52,6 +52,11 @@ class BuiltPopulation:
         self.state = np.zeros((0, self.population.n), self.real)
         self.initial = self.state
 
+    @property
+    def is_graded(self) -> bool:
+        """Do its spikes carry payloads?"""
+        return self.population.is_graded
+
     def reset(self) -> None:
         """Back to the state at time 0."""
         self.state[...] = self.initial
@@ -83,13 +88,9 @@ class BuiltPopulation:
         n, counts = self.population.n, address(self.counts)
         neurons = self.population.neurons
         if not isinstance(neurons, Neurons):
-            return [n, -1, 0, 0, counts, 0, 0]
+            return [n, -1, 0, 0, counts, 0, 0, 0]
         model = neurons.model
-        if model.payload is not None:
-            raise BuildError(
-                f"Population {self.population.name!r}.neurons must fire plain spikes in the clock "
-                f"engine, but those of {model.name!r} are graded; use engine='event'"
-            )
+        self._check_payload(model, dt)
         self.initial = self._initial_state(neurons, seed)
         self.state = self.initial.copy()
         kernels = ("block",) if self.sleep is None else ("block", "doze")
@@ -111,19 +112,32 @@ class BuiltPopulation:
         handle = self._kernel("block", model, rows, scalars, still)
         self.spiked = spiked = np.zeros(n, np.uint8)
         arrays = [self.state, row_values, scalar_values, inputs[first:], spiked]
+        asleep = [np.zeros(0)] * 4
         if self.sleep is not None:
             kernel = partial(self._kernel, model=model, rows=rows, scalars=scalars)
             ports = len(model.ports)
             self.sleepers = Sleepers(self.state, self.sleep, first, ports, marks, kernel)
-            arrays += self.sleepers.arrays
+            asleep = self.sleepers.arrays
+        sent = np.zeros(n if model.payload is not None else 0)
+        arrays += [*asleep, sent]
         table = np.array([address(a) for a in arrays], np.int64)
         if self.sleepers is not None:
             self.sleepers.table = address(table)
         self._keep += [table, *arrays]
         return [
             n, handle, address(table), address(spiked), counts, address(self.state),
-            len(model.state),
+            len(model.state), address(sent) if sent.size else 0,
         ]  # fmt: skip
+
+    def _check_payload(self, model: NeuronModel, dt: float) -> None:
+        known = {*model.state, *model.kernel_params(dict(model.params), dt)}
+        unknown = set(model.arguments("payload")) - known if model.payload else ()
+        if unknown:
+            raise BuildError(
+                f"Population {self.population.name!r}.neurons: payload of {model.name!r} must take "
+                f"state variables and parameters that derive() gives, got {sorted(unknown)}; use "
+                "engine='event'"
+            )
 
     def _kernel(
         self, kind: str, model: NeuronModel, rows: tuple, scalars: tuple, still: tuple = ()

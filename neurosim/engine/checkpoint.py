@@ -35,7 +35,8 @@ from .codegen import fingerprint as code_fingerprint
 from .inputs import restored_streams
 from .loop import ClockLoop
 
-_VERSION = 4
+_VERSION = 5
+_FLIGHT = ("steps", "ids", "payloads")  # of spikes that may still arrive
 
 
 def fingerprint(network: Network, built: Built) -> str:
@@ -60,14 +61,15 @@ def describe(digest: Any, network: Network) -> None:
             for name, value in sorted(neurons.params.items()):
                 _feed(digest, (name, value))
         else:  # given spikes are part of the state
-            own = [f.name for f in fields(neurons) if f.name not in ("times", "ids")]
+            given = ("times", "ids", "payloads")
+            own = [f.name for f in fields(neurons) if f.name not in given]
             _feed(digest, [(name, getattr(neurons, name)) for name in own])
     for p in network.projections.values():
         _feed(digest, (p.name, p.pre.name, p.post.name, p.port, type(p.rule).__name__))
         for name in p.rule.__dataclass_fields__:
             value = getattr(p.rule, name)
             _feed(digest, value if not hasattr(value, "tocsr") else (value.indptr, value.indices))
-        _feed(digest, (p.weight, p.delay))
+        _feed(digest, (p.weight, p.delay, p.gain))
     for stimulus in network.stimuli.values():
         _feed(digest, (stimulus.name, stimulus.population.name, stimulus.kind, stimulus.port))
 
@@ -121,11 +123,11 @@ def save_state(
             file.attrs.update(step=loop.step, dt=built.dt, dtype=built.real)
             file.attrs["seed"] = built.network.seed
             for k, population in enumerate(built.populations):
-                steps, ids = loop.in_flight(k)
                 arrays = {"state": population.state, "counts": population.counts}
+                arrays |= dict(zip(_FLIGHT, loop.in_flight(k), strict=False))
                 if population.sleepers is not None:
                     arrays |= population.sleepers.saved()
-                write_group(file, f"populations/{k}", arrays | {"steps": steps, "ids": ids})
+                write_group(file, f"populations/{k}", arrays)
             for k, drive in loop.drives.items():
                 write_group(file, f"drives/{k}", drive.state())
             for k, values in built.stimuli.state().items():
@@ -226,7 +228,8 @@ def _read(file: Any, loop: ClockLoop, step: int) -> tuple[list[dict], dict, dict
     populations = []
     for k, built in enumerate(loop.built.populations):
         asleep = built.sleepers.saved() if built.sleepers is not None else {}
-        names = ("state", "counts", "steps", "ids", *asleep)
+        flight = _FLIGHT[: 2 + built.is_graded]
+        names = ("state", "counts", *flight, *asleep)
         arrays = {name: file[f"populations/{k}"][name][()] for name in names}
         fixed = {"state": built.state, "counts": built.counts} | asleep
         for name, own in fixed.items():
@@ -234,11 +237,13 @@ def _read(file: Any, loop: ClockLoop, step: int) -> tuple[list[dict], dict, dict
                 raise FormatError(f"{file.filename}: {name} of population {k} have a wrong shape")
         steps, ids = arrays["steps"], arrays["ids"]
         since, n = step - loop.built.max_delay, built.population.n
-        whole = steps.ndim == 1 and steps.shape == ids.shape
+        whole = steps.ndim == 1 and all(arrays[name].shape == steps.shape for name in flight)
         if not whole or not (_within(steps, since, step) and _within(ids, 0, n)):
             raise FormatError(f"{file.filename}: spikes of population {k} are out of range")
         if np.any(np.diff(steps) < 0):
             raise FormatError(f"{file.filename}: spikes of population {k} are not sorted")
+        if built.is_graded and not np.isfinite(arrays["payloads"]).all():
+            raise FormatError(f"{file.filename}: payloads of population {k} must be finite")
         populations.append(arrays)
     drives = {
         k: {name: file[f"drives/{k}"][name][()] for name in drive.state()}

@@ -175,32 +175,42 @@ class PoissonDrive:
 
 
 class ListDrive:
-    """Spikes given as arrays, and those of a stream that is read as time goes on."""
+    """Spikes given as arrays, and those of a stream that is read as time goes on.
+
+    Attributes
+    ----------
+    graded : bool       do they carry payloads?
+    given : tuple       (steps, ids) to come, sorted, and payloads of graded ones
+    """
 
     def __init__(self, population: Population, dt: float) -> None:
         self.name, self.n, self.dt = population.name, population.n, dt
         source: SpikeSource = population.neurons
-        self.own = (to_steps(source.times, dt), source.ids)
+        self.graded = source.graded
+        times, *rest = source.arrays
+        self.own = (to_steps(times, dt), *rest)
         self.reset()
 
     def reset(self) -> None:
         """Back to time 0, with the spikes of the description."""
-        self.steps, self.ids = sort_spikes(*self.own)
+        self.given = sort_spikes(*self.own)
         self.reader: SpikeReader | None = None
 
     def state(self) -> dict[str, np.ndarray]:
         """What a saved simulation needs to go on."""
-        return {"steps": self.steps, "ids": self.ids} | SpikeReader.state(self.reader)
+        return dict(zip(_GIVEN, self.given, strict=False)) | SpikeReader.state(self.reader)
 
     def restore(self, saved: dict[str, Any]) -> None:
         """Take over a saved state; ``saved["reader"]`` is a stream that was skipped forward."""
-        ids = saved["ids"].astype(np.int32)
-        self.steps, self.ids = sort_spikes(saved["steps"].astype(np.int64), ids)
+        names = _GIVEN[: len(self.given)]
+        kinds = zip(names, (np.int64, np.int32, np.float64), strict=False)
+        self.given = sort_spikes(*(saved[name].astype(kind) for name, kind in kinds))
         self.reader = saved.get("reader")
 
-    def add(self, times: np.ndarray, ids: np.ndarray, begin: int) -> None:
+    def add(self, spikes: tuple[np.ndarray, ...], begin: int) -> None:
         """Add spikes (checked, sorted); their times count from step ``begin``."""
-        self._merge([(to_steps(times, self.dt) + begin, ids)], begin)
+        times, *rest = spikes
+        self._merge([(to_steps(times, self.dt) + begin, *rest)], begin)
 
     def read(self, begin: int, end: int) -> None:
         """Take from the stream what may lie before step ``end``; ``begin`` is the present.
@@ -218,18 +228,20 @@ class ListDrive:
         if self.reader.ended:
             self.reader = None
 
-    def _merge(self, pieces: list[tuple[np.ndarray, np.ndarray]], begin: int) -> None:
-        ahead = np.searchsorted(self.steps, begin)  # what is past is not needed again
-        pieces = [(self.steps[ahead:], self.ids[ahead:]), *pieces]
-        steps, ids = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
-        self.steps, self.ids = sort_spikes(steps, ids.astype(np.int32, copy=False))
+    def _merge(self, pieces: list[tuple[np.ndarray, ...]], begin: int) -> None:
+        ahead = np.searchsorted(self.given[0], begin)  # what is past is not needed again
+        pieces = [tuple(a[ahead:] for a in self.given), *pieces]
+        steps, ids, *rest = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+        self.given = sort_spikes(steps, ids.astype(np.int32, copy=False), *rest)
 
-    def spikes(self, begin: int, end: int, dt: float) -> tuple[np.ndarray, np.ndarray]:
-        """(steps counted from ``begin``, ids) of the spikes in begin <= s < end."""
-        first, last = np.searchsorted(self.steps, (begin, end))
-        return self.steps[first:last] - begin, self.ids[first:last]
+    def spikes(self, begin: int, end: int, dt: float) -> tuple[np.ndarray, ...]:
+        """(steps counted from ``begin``, ids), and payloads, of the spikes in begin <= s < end."""
+        first, last = np.searchsorted(self.given[0], (begin, end))
+        steps, *rest = (a[first:last] for a in self.given)
+        return steps - begin, *rest
 
 
+_GIVEN = ("steps", "ids", "payloads")  # names of given arrays in a checkpoint
 Drive = PoissonDrive | ListDrive
 
 

@@ -6,7 +6,7 @@ from ..connectivity.delays import to_times
 from ..errors import SimulationError
 from .build import Built, BuiltPopulation
 
-Found = list[tuple[np.ndarray, np.ndarray]]  # (steps, ids) of each population
+Found = list[tuple[np.ndarray, ...]]  # (steps, ids), and payloads, of each population
 WINDOW = 1000  # steps over which a rate is judged, on an absolute grid: cuts do not matter
 
 
@@ -40,7 +40,7 @@ class Guards:
             self._check_finite(built, where)
         while begin < end and self.max_rate is not None:
             stop = min(end, begin // WINDOW * WINDOW + WINDOW)
-            for k, (steps, _) in enumerate(found):
+            for k, (steps, *_) in enumerate(found):
                 first, last = np.searchsorted(steps, (begin, stop))
                 self._counts[k] += last - first
                 self._check_rate(self.built.populations[k], int(self._counts[k]), where)

@@ -4,10 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..errors import ParameterError
-from ..models.sources import spike_arrays
 from .drive import ListDrive
 from .loop import ClockLoop
-from .stream import OPEN, ORIGIN, SpikeReader, is_pair, pair_of
+from .stream import OPEN, ORIGIN, SpikeReader, given_spikes, is_pair
 
 
 def prepare_inputs(owner: str, loop: ClockLoop, inputs: Mapping[str, Any]) -> Callable[[], None]:
@@ -21,8 +20,8 @@ def prepare_inputs(owner: str, loop: ClockLoop, inputs: Mapping[str, Any]) -> Ca
     for name, value in inputs.items():
         drive = _source(owner, loop, name)
         if is_pair(value):
-            given = pair_of(f"{owner}: inputs[{name!r}]", value)
-            ready.append((drive, spike_arrays(f"inputs[{name!r}]", *given, drive.n)))
+            label = f"inputs[{name!r}]"
+            ready.append((drive, given_spikes(owner, label, value, drive.n, drive.graded)))
         elif drive.reader is not None and not drive.reader.is_done():
             raise ParameterError(
                 f"{owner}: inputs[{name!r}] must wait for the end of the stream that is being "
@@ -30,14 +29,15 @@ def prepare_inputs(owner: str, loop: ClockLoop, inputs: Mapping[str, Any]) -> Ca
                 "of them, or call reset()"
             )
         else:
-            ready.append((drive, SpikeReader(name, value, drive.n, drive.dt, loop.step)))
+            reader = SpikeReader(name, value, drive.n, drive.dt, loop.step, graded=drive.graded)
+            ready.append((drive, reader))
 
     def hand_over() -> None:
         for drive, found in ready:
             if isinstance(found, SpikeReader):
                 drive.reader = found
             else:
-                drive.add(*found, loop.step)
+                drive.add(found, loop.step)
 
     return hand_over
 
@@ -88,5 +88,5 @@ def restored_streams(
         stream = inputs[drive.name]
         if stream is not None:
             origin = int(saved[k]["stream"][ORIGIN])
-            reader = SpikeReader(drive.name, stream, drive.n, drive.dt, origin)
+            reader = SpikeReader(drive.name, stream, drive.n, drive.dt, origin, graded=drive.graded)
             saved[k]["reader"] = reader.skip(saved[k])

@@ -35,11 +35,12 @@ class Block(IntEnum):
     LISTED = 6  # uint8 [n]: 1 where the neuron is awake
     AWAKE = 7  # int32 [n]: the awake of part lo..hi from place lo on
     FIRED = 8  # int32 [n]: those of them that fired, in the same way
+    SENT = 9  # float64 [n]: what the last spike of each carried, where spikes are graded
 
 
 _AHEAD = 12  # neurons between asking for one's lines of the cache and needing them
-_DENSE = ("advance", "receive", "fires", "fire")
-_SLEEPING = ("leap", "receive", "fires", "fire", "quiet")
+_DENSE = ("advance", "receive", "fires", "payload", "fire")
+_SLEEPING = ("leap", "receive", "fires", "payload", "fire", "quiet")
 MEMBERS = {"block": _DENSE, "doze": _SLEEPING, "peek": ("leap",)}
 _SINCE = "steps = (step - int64(anchors[place])) & 0xFFFFFFFF"
 
@@ -145,8 +146,16 @@ class Writer:
         """Test the threshold, reset, and say so."""
         if self.model.fires is None:
             return []
-        fired = [f"fired = {self.call('fires')}", "if fired:"]
-        return [*fired, f"    {self.all} = {self.call('fire')}", *then]
+        lines = [f"fired = {self.call('fires')}", "if fired:"]
+        if self.model.payload is not None:
+            lines.append(f"    sent[j] = {self.call('payload')}")
+        return [*lines, f"    {self.all} = {self.call('fire')}", *then]
+
+    def sent(self, part: str = "") -> list[str]:
+        """A name for what graded spikes carry."""
+        if self.model.payload is None:
+            return []
+        return [self.table("sent", Block.SENT, "FLOAT64") + part]
 
 
 def _indented(lines: list[str], by: int) -> list[str]:
@@ -169,7 +178,8 @@ def block_source(
     """
     w = Writer(model, rows, scalars, real, still)
     lines = ["def block(at, n, lo, hi, moving, t, dt):", *w.views("lo:hi")]
-    lines += [w.table("spiked", Block.SPIKED, "UINT8") + "[lo:hi]", "    any_fired = False"]
+    lines += [w.table("spiked", Block.SPIKED, "UINT8") + "[lo:hi]", *w.sent("[lo:hi]")]
+    lines.append("    any_fired = False")
     step = [*w.receive(), *w.fire(["spiked[j] = fired", "any_fired |= fired"]), *w.store]
     advance = [f"{w.all} = {w.call('advance')}"]
     for condition, body in (("if moving:", advance + step), ("else:", step)):
@@ -186,7 +196,7 @@ def doze_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> s
     lines += [
         *w.cells(), w.table("listed", Block.LISTED, "UINT8"),
         w.table("awake", Block.AWAKE, "INT32") + "[lo:]",
-        w.table("ids", Block.FIRED, "INT32") + "[lo:]",
+        w.table("ids", Block.FIRED, "INT32") + "[lo:]", *w.sent(),
         "    n_fired = n_awake = 0", "    for k in range(count):",
         f"        ahead = awake[min(k + {_AHEAD}, count - 1)]",
         f"        prefetch(cells, {width(len(w.state))} * ahead)",

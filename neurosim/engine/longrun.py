@@ -20,12 +20,20 @@ from .progress import Choice, Progress
 from .recording import SpikeRecorder, TraceRecorder, check_record, parse_record
 from .result import Result, Spikes
 from .runfolder import STATE, RunFolder
-from .stop import Condition, RunView, StopWatch, conditions_of, described, from_description
+from .stop import (
+    Condition,
+    RunView,
+    StopWatch,
+    conditions_of,
+    described,
+    from_description,
+    state_place,
+)
 
 if TYPE_CHECKING:
     from .simulator import Simulator
 
-Advance = Callable[[int, SpikeRecorder, TraceRecorder], list[tuple[np.ndarray, np.ndarray]]]
+Advance = Callable[[int, SpikeRecorder, TraceRecorder], list[tuple[np.ndarray, ...]]]
 REACHED = "duration reached"
 
 
@@ -244,12 +252,23 @@ class Run:
     def _view(self, counts: dict[str, np.ndarray], found: Mapping[str, tuple]) -> RunView:
         dt = self.sim.dt
         spikes = {
-            name: Spikes(_fixed(to_times(steps, dt)), _fixed(ids), counts[name].size)
-            for name, (steps, ids) in found.items()
+            name: Spikes(
+                _fixed(to_times(steps, dt)), _fixed(ids), counts[name].size, *map(_fixed, rest)
+            )
+            for name, (steps, ids, *rest) in found.items()
         }
         start = float(to_times(self.plan.begin, dt))
         wall = time.perf_counter() - self.stops.begun
-        return RunView(self.sim.t, start, {k: _fixed(c) for k, c in counts.items()}, spikes, wall)
+        counts = {k: _fixed(c) for k, c in counts.items()}
+        return RunView(self.sim.t, start, counts, spikes, wall, self._state)
+
+    def _state(self, population: str, variable: str) -> np.ndarray:
+        """A state variable at the last grid point computed."""
+        k, row = state_place(self.sim.network, population, variable)
+        built = self.sim.built.populations[k]
+        if built.sleepers is not None and built.sleepers.asleep:
+            return built.sleepers.present(self.sim.loop.step - 1, self.sim.dt)[row]
+        return built.state[row].copy()
 
     def _save(self, reason: str) -> None:
         """Close the files of this moment, then write the checkpoint that knows them."""

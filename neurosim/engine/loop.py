@@ -7,17 +7,18 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from .._jit import address
-from ..connectivity.deliver import DELIVER, HISTORY_COLUMNS, KIND, deliverer
+from ..connectivity.deliver import DELIVER, GAINS, HISTORY_COLUMNS, KIND, PRE, deliverer
 from . import sleeping
 from .build import Built
 from .clock import APART, run_steps
 from .drive import Drive, PoissonDrive
 from .history import History
+from .schedules import levels_at
 from .stores import BuiltComponent
 from .tables import FIRST_MEMBER, LAST_MEMBER, NUMBER, PROBE_COLUMNS, WAKE, Span, Tables
 from .threads import Crew, Pace, let_others_run
 
-_NONE = np.zeros(0, np.int64), np.zeros(0, np.int32)  # no spikes
+_NONE = np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0)  # no spikes
 _NOBODY = np.zeros(0, np.int64)  # progress of parts where nobody waits
 CHUNK = 1000  # steps per chunk: progress, guards and files work at this grain
 
@@ -35,11 +36,12 @@ class ClockLoop:
         self._length = built.max_delay + CHUNK
         self._histories = [
             [
-                History(self._length, 2 * p.population.n // self.parts + 16)
+                History(self._length, 2 * p.population.n // self.parts + 16, p.is_graded)
                 for _ in range(self.parts)
             ]
             for p in built.populations
         ]
+        self._gains = {k: np.ones(self._length + 1) for k in built.synapses.gains}
         self._history_table = np.zeros(
             (len(self._histories), self.parts, HISTORY_COLUMNS), np.int64
         )
@@ -81,8 +83,8 @@ class ClockLoop:
         alone, together = (sum(p.steps[k] for p in self._paces.values()) for k in (0, 1))
         return together / max(1, alone + together)
 
-    def in_flight(self, p: int) -> tuple[np.ndarray, np.ndarray]:
-        """(steps, ids) of the spikes of population ``p`` that may still arrive somewhere."""
+    def in_flight(self, p: int) -> tuple[np.ndarray, ...]:
+        """(steps, ids), and payloads, of spikes of population ``p`` that may still arrive."""
         return self._spikes(p, 0, self.step - self.built.max_delay, self.built.max_delay)
 
     def restore(self, step: int, populations: list[dict], drives: dict[int, dict]) -> None:
@@ -103,7 +105,9 @@ class ClockLoop:
                 owner[:] = 0
             for part, history in enumerate(self._histories[p]):
                 mine = owner == part
-                history.write(0, saved["steps"][mine] - begin, saved["ids"][mine], length)
+                carried = saved["payloads"][mine] if built.is_graded else None
+                steps, ids = saved["steps"][mine] - begin, saved["ids"][mine]
+                history.write(0, steps, ids, carried, length)
                 history.starts[length + 1 :] = history.starts[length]
         for p, saved in drives.items():
             self.drives[p].restore(saved)
@@ -122,10 +126,11 @@ class ClockLoop:
 
     def run_chunk(
         self, end: int, probes: np.ndarray, wanted: Collection[str] | None = None
-    ) -> list[tuple[np.ndarray, np.ndarray]]:
+    ) -> list[tuple[np.ndarray, ...]]:
         """Compute up to step ``end``; return (steps, ids) of each population's spikes.
 
-        Those of populations that are not ``wanted`` are left out; None wants all.
+        With them come the payloads of graded ones. Spikes of populations that are not ``wanted``
+        are left out; None wants all.
         """
         begin, keep = self.step, self.built.max_delay
         self._decide_who_sleeps({int(p) for p in probes[:, 0]})
@@ -133,6 +138,7 @@ class ClockLoop:
         for p, drive in self.drives.items():
             self._write_source(p, drive, begin, end)
         self._note_addresses()
+        self._note_gains(begin, end)
         tables = self._tables(probes)
         for k, component in enumerate(self.built.synapses.components):
             if component.members[0] not in self.drives:
@@ -141,7 +147,9 @@ class ClockLoop:
             sleepers.unpack()
         n_steps = end - begin
         spikes = [
-            self._spikes(p, keep, begin, n_steps) if wanted is None or name in wanted else _NONE
+            self._spikes(p, keep, begin, n_steps)
+            if wanted is None or name in wanted
+            else _NONE[: 2 + self.built.populations[p].is_graded]
             for p, name in enumerate(self.built.network.populations)
         ]
         for parts in self._histories:
@@ -174,9 +182,11 @@ class ClockLoop:
                 members = component.members[group[FIRST_MEMBER] : group[LAST_MEMBER]]
                 marking = ahead or bool(self._sleepers[members, WAKE].any())
                 for s in range(*incoming[group[NUMBER] : group[NUMBER] + 2]):
-                    for store in self._stores[:, s]:
-                        kind = int(store[KIND])
-                        store[DELIVER] = deliverer(kind, self.built.real, marking=marking)
+                    kind, pre = (int(self._stores[0, s, column]) for column in (KIND, PRE))
+                    scaled = s in self._gains or self.built.populations[pre].is_graded
+                    self._stores[:, s, DELIVER] = deliverer(
+                        kind, self.built.real, marking=marking, scaled=scaled
+                    )
 
     def _count_arrivals(self) -> None:
         """Of the populations that are awake, but might sleep, since the last chunk."""
@@ -198,10 +208,11 @@ class ClockLoop:
 
     def _write_source(self, p: int, drive: Drive, begin: int, end: int) -> None:
         """A source's spikes lie in the first part; the others hear of empty steps."""
-        steps, ids = drive.spikes(begin, end, self.built.dt)
+        steps, ids, *rest = drive.spikes(begin, end, self.built.dt)
         for part, history in enumerate(self._histories[p]):
             mine = slice(None) if part == 0 else slice(0)
-            history.write(self.built.max_delay, steps[mine], ids[mine], end - begin)
+            carried = rest[0][mine] if rest else None
+            history.write(self.built.max_delay, steps[mine], ids[mine], carried, end - begin)
         self.built.populations[p].count(ids)
 
     def _run_component(self, k: int, begin: int, end: int, tables: Tables) -> None:
@@ -282,7 +293,8 @@ class ClockLoop:
 
     def _note_address(self, p: int, part: int) -> None:
         history = self._histories[p][part]
-        row = (address(history.ids), history.ids.size, address(history.starts))
+        carried = address(history.payloads) if history.payloads.size else 0
+        row = (address(history.ids), history.ids.size, address(history.starts), carried)
         self._history_table[p, part] = row
 
     def _note_addresses(self) -> None:
@@ -290,12 +302,22 @@ class ClockLoop:
             for part in range(self.parts):
                 self._note_address(p, part)
 
-    def _spikes(self, p: int, place: int, first: int, n_steps: int):
+    def _note_gains(self, begin: int, end: int) -> None:
+        """The gains of a chunk's steps, where their stores find them."""
+        first = self.built.max_delay
+        for k, gains in self._gains.items():
+            schedule = self.built.synapses.gains[k]
+            gains[first : first + end - begin] = levels_at(
+                np.arange(begin, end), schedule, self.built.dt
+            )
+            self._stores[:, k, GAINS] = address(gains)
+
+    def _spikes(self, p: int, place: int, first: int, n_steps: int) -> tuple[np.ndarray, ...]:
         """(steps, ids) of a population's spikes, sorted by both; step ``first`` is at ``place``."""
         parts = [h.read(place, n_steps) for h in self._histories[p]]
-        steps = np.concatenate([s for s, _ in parts])
-        ids = np.concatenate([i for _, i in parts])
-        if len(parts) > 1:
-            order = np.argsort(steps, kind="stable")
-            steps, ids = steps[order], ids[order]
-        return steps + first, ids
+        if len(parts) == 1:
+            steps, *rest = parts[0]
+            return steps + first, *rest
+        steps, *rest = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        order = np.argsort(steps, kind="stable")
+        return steps[order] + first, *(a[order] for a in rest)

@@ -2,9 +2,20 @@
 
 import numpy as np
 
-from .._jit import INT32, INT64, UINT8, UINT64, kernel, lowest_bit, view
-from ..connectivity.deliver import CAPACITY, IDS, STARTS
-from .tables import COUNTS, SPIKED, N
+from .._jit import FLOAT64, INT32, INT64, UINT8, UINT64, kernel, lowest_bit, view
+from ..connectivity.deliver import CAPACITY, IDS, PAYLOADS, STARTS
+from .tables import COUNTS, SENT, SPIKED, N
+
+
+@kernel
+def _note_payloads(row, history, first, last):
+    """What the spikes first..last of the list carry."""
+    if row[SENT] != 0:
+        ids = view(history[IDS], history[CAPACITY], INT32)
+        payloads = view(history[PAYLOADS], history[CAPACITY], FLOAT64)
+        sent = view(row[SENT], row[N], FLOAT64)
+        for k in range(first, last):
+            payloads[k] = sent[ids[k]]
 
 
 @kernel
@@ -18,6 +29,7 @@ def note_few(row, history, length, place, fired):
         ids[k] = i
         counts[i] += 1
         k += 1
+    _note_payloads(row, history, starts[place], k)
     starts[place + 1] = k
 
 
@@ -69,4 +81,5 @@ def note_spikes(row, history, length, place, lo, hi, any_fired):
                     word &= word - np.uint64(1)
                     k += 1
         k = _note_single(flags, max(64 * last, min(64 * first, hi)), hi, k, ids, counts)
+        _note_payloads(row, history, starts[place], k)
     starts[place + 1] = k

@@ -112,13 +112,15 @@ class SpikeRecorder:
     def _clear(self) -> None:
         self.steps: dict[str, list[np.ndarray]] = {name: [] for name in self.names}
         self.ids: dict[str, list[np.ndarray]] = {name: [] for name in self.names}
+        self.payloads: dict[str, list[np.ndarray]] = {name: [] for name in self.names}
         self.n_waiting = 0
 
-    def add(self, name: str, steps: np.ndarray, ids: np.ndarray) -> None:
+    def add(self, name: str, steps: np.ndarray, ids: np.ndarray, *payloads: np.ndarray) -> None:
         """Take the spikes of one population in one chunk (absolute steps)."""
         if name in self.steps:
             self.steps[name].append(steps)
             self.ids[name].append(ids)
+            self.payloads[name] += payloads
             self.n_waiting += ids.size
 
     def chunk_done(self) -> None:
@@ -136,8 +138,11 @@ class SpikeRecorder:
         for name in self.names:
             steps = np.concatenate([np.empty(0, np.int64), *self.steps[name]])
             ids = np.concatenate([np.empty(0, np.int32), *self.ids[name]])
-            n = self.built.network.populations[name].n
-            gathered[name] = Spikes(to_times(steps, self.built.dt), ids, n)
+            population = self.built.network.populations[name]
+            carried = None
+            if population.is_graded:
+                carried = np.concatenate([np.empty(0), *self.payloads[name]])
+            gathered[name] = Spikes(to_times(steps, self.built.dt), ids, population.n, carried)
         return gathered
 
     def _write(self) -> None:

@@ -36,3 +36,10 @@ def on_grid(schedule: Schedule, dt: float) -> tuple[np.ndarray, float]:
     whole = np.abs(steps - nearest) <= _TIE * np.maximum(1.0, nearest)
     steps = np.where(whole, nearest, steps)
     return steps[:-1], float(steps[-1])
+
+
+def levels_at(steps: np.ndarray, schedule: Schedule, dt: float) -> np.ndarray:
+    """The values of a schedule at grid points."""
+    edges, period = on_grid(schedule, dt)
+    places = steps - np.floor(steps / period) * period if period else steps
+    return schedule.values[np.searchsorted(edges, places, side="right") - 1]

@@ -8,7 +8,6 @@ import numpy as np
 from .. import checks
 from ..connectivity.distributions import Distribution
 from ..errors import ParameterError
-from ..models.base import Neurons
 from ..network import Network
 from .exact.build import refusal
 from .exact.simulator import EventSimulator
@@ -49,7 +48,7 @@ def simulate(
         "clock": all neurons step by step on a grid, fast and with a cost that is known
         beforehand (:class:`Simulator`). "event": continuous time and exact spikes, with a cost
         that follows the arrivals (:class:`EventSimulator`). "auto" takes the clock engine, unless
-        only the event engine can run the network (delays below dt, graded spikes), or an
+        only the event engine can run the network (delays below dt), or an
         option that only it has is given; `Result.engine_reason` says why.
     record : mapping, optional
         See `Simulator.run`.
@@ -141,9 +140,6 @@ def _choice(network: Network, options: Mapping[str, Any]) -> tuple[str, str]:
             return engine, f"the option {given[0]} is one of the {engine} engine"
     if cannot is not None:
         return "clock", f"the event engine cannot run it: {cannot.split(',')[0]}"
-    for p in network.populations.values():
-        if isinstance(p.neurons, Neurons) and p.neurons.model.payload is not None:
-            return "event", f"the spikes of population {p.name!r} are graded"
     for p in network.projections.values():
         if not isinstance(p.delay, Distribution) and _is_short(np.asarray(p.delay)):
             return "event", f"delays of projection {p.name!r} are below dt = {_DEFAULT_DT:g} ms"

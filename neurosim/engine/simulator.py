@@ -315,8 +315,8 @@ class Simulator:
             wanted = None if self.max_rate is not None else spikes.wanted
             found = self.loop.run_chunk(stop, probes.table(begin, stop), wanted)
             self._guards.see(begin, stop, found)
-            for name, (steps, ids) in zip(self.network.populations, found, strict=True):
-                spikes.add(name, steps, ids)
+            for name, of_one in zip(self.network.populations, found, strict=True):
+                spikes.add(name, *of_one)
             pieces.append(found)
             self._whole = True
         spikes.chunk_done()

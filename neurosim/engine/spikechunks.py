@@ -83,14 +83,21 @@ def _pieces(path: Path, name: str, size: int) -> Iterator[Spikes]:
                     f"shapes {times.shape} and {ids.shape}"
                 )
             n = int(file[f"spikes/{name}"].attrs.get("size", 0))
+            payloads = file[f"spikes/{name}"].get("payloads")
+            if payloads is not None and payloads.shape != times.shape:
+                raise FormatError(
+                    f"{path}: /spikes/{name} must have one number in payloads per timestamp, got "
+                    f"shapes {payloads.shape} and {times.shape}"
+                )
             for begin in range(0, len(times), size):
-                yield _piece(times, ids, begin, begin + size, n)
+                yield _piece(times, ids, payloads, slice(begin, begin + size), n)
     except (OSError, KeyError, AttributeError, RuntimeError) as error:
         raise FormatError(
             f"{path}: must be an HDF5 file with /spikes/{name}/timestamps and node_ids ({error})"
         ) from None
 
 
-def _piece(times: Any, ids: Any, begin: int, end: int, n: int) -> Spikes:
-    found = ids[begin:end].astype(np.int64)
-    return Spikes(times[begin:end].astype(np.float64), found, max(n, int(found.max()) + 1))
+def _piece(times: Any, ids: Any, payloads: Any, part: slice, n: int) -> Spikes:
+    found = ids[part].astype(np.int64)
+    payload = None if payloads is None else payloads[part].astype(np.float64)
+    return Spikes(times[part].astype(np.float64), found, max(n, int(found.max()) + 1), payload)

@@ -1,7 +1,8 @@
 """How are spikes kept on disk? Files in the SONATA spike layout (HDF5), and folders of them.
 
 ``/spikes/<population>/timestamps`` (float64, attribute ``units``) and ``node_ids`` (uint64),
-sorted by time; ``size`` is the number of neurons. A file is written beside and
+sorted by time; ``size`` is the number of neurons. Graded spikes also have ``payloads`` (float64),
+which other readers pass over. A file is written beside and
 renamed, so it is whole or it is not there. A long recording is a folder of numbered
 files, each of them closed before the next is begun; readers accept the folder.
 """
@@ -72,6 +73,8 @@ def _write_group(h5py: Any, group: Any, spikes: Spikes, units: str) -> None:
     times = group.create_dataset("timestamps", data=np.asarray(spikes.times, np.float64))
     times.attrs["units"] = units
     group.create_dataset("node_ids", data=np.asarray(spikes.ids, np.uint64))
+    if spikes.payload is not None:
+        group.create_dataset("payloads", data=np.asarray(spikes.payload, np.float64))
 
 
 def read_spikes(path: str | os.PathLike) -> dict[str, Spikes]:
@@ -106,8 +109,10 @@ def spike_files(path: Path) -> list[Path]:
 def _joined(parts: list[Spikes]) -> Spikes:
     if len(parts) == 1:
         return parts[0]
-    times = np.concatenate([part.times for part in parts])
-    return Spikes(times, np.concatenate([part.ids for part in parts]), parts[0].n)
+    times, ids = (np.concatenate([getattr(s, k) for s in parts]) for k in ("times", "ids"))
+    graded = all(part.payload is not None for part in parts)
+    payload = np.concatenate([part.payload for part in parts]) if graded else None
+    return Spikes(times, ids, parts[0].n, payload)
 
 
 def _read_file(path: Path, only: str | None = None) -> dict[str, Spikes]:
@@ -139,7 +144,16 @@ def _read_group(path: Path, name: str, group: Any) -> Spikes:
         raise FormatError(f"{path}: /spikes/{name}/node_ids must be below 2^31, got {largest}")
     n = int(group.attrs.get("size", largest + 1))
     order = np.lexsort((ids, times))
-    return Spikes(times[order].astype(np.float64), ids[order].astype(np.int32), n)
+    payload = None
+    if "payloads" in group:
+        payload = group["payloads"][:]
+        if payload.shape != times.shape or payload.dtype.kind not in "fiu":
+            raise FormatError(
+                f"{path}: /spikes/{name} must have one number in payloads per timestamp, got "
+                f"shapes {payload.shape} and {times.shape}"
+            )
+        payload = payload[order].astype(np.float64)
+    return Spikes(times[order].astype(np.float64), ids[order].astype(np.int32), n, payload)
 
 
 class SpikeFolder(Mapping):

@@ -37,10 +37,13 @@ def in_order(steps, ids):
     return True
 
 
-def sort_spikes(steps: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def sort_spikes(steps: np.ndarray, ids: np.ndarray, *payloads: np.ndarray) -> tuple:
     """Spikes (int64, int32) by step, and by neuron within a step; most are so already."""
     if in_order(steps, ids):
-        return steps, ids
+        return steps, ids, *payloads
+    if payloads:
+        order = np.lexsort((ids, steps))
+        return tuple(a[order] for a in (steps, ids, *payloads))
     first, n_steps = int(steps.min()), int(steps.max() - steps.min()) + 1
     if n_steps + int(ids.max()) > 4 * steps.size + 1_000_000:  # few spikes, far apart
         order = np.lexsort((ids, steps))

@@ -129,6 +129,8 @@ class RunView:
     counts : dict of population name to int64 (n,)      spikes per neuron in this run so far
     spikes : dict of population name to :class:`Spikes`     of the chunk just done
     wall_s : float                                      seconds since the run began
+    state : function
+        ``state(population, variable)``: a state variable of all neurons now, a copy.
     """
 
     t: float
@@ -136,6 +138,25 @@ class RunView:
     counts: Mapping[str, np.ndarray]
     spikes: Mapping[str, Spikes]
     wall_s: float
+    state: Callable[[str, str], np.ndarray]
+
+
+def state_place(network: Network, population: str, variable: str) -> tuple[int, int]:
+    """Numbers of a population and of one of its state variables.
+
+    Raises
+    ------
+    ParameterError
+    """
+    names = list(network.populations)
+    found = network.populations.get(population)
+    known = [] if found is None or found.is_source else list(found.neurons.model.state)
+    if variable not in known:
+        raise ParameterError(
+            f"RunView.state: variable must be one of {known} of {population!r}, a population of "
+            f"{names}, got {variable!r}"
+        )
+    return names.index(population), known.index(variable)
 
 
 Condition = StopAtRate | StopAtSpikes | StopAtEvents | StopAtWall | Callable[[RunView], Any]

@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..connectivity.delays import to_steps
-from ..connectivity.deliver import COLUMNS
+from ..connectivity.deliver import COLUMNS, GAINS
 from ..connectivity.distributions import Distribution
 from ..connectivity.learning import LearningStore
 from ..connectivity.sparse import SparseStore
 from ..connectivity.stamping import StampStore
 from ..errors import ParameterError
+from ..models.schedule import Schedule
 from ..network import Network, Projection
 from ..synapses import has_kernel
 from .changing import LearningSynapses
@@ -55,6 +56,7 @@ class BuiltStores:
     stores, sources : list                    stores, all parts of a source's together; the sources
     learning : dict of projection name to LearningSynapses, until they are frozen
     frozen : bool                             have they been?
+    gains : dict of column of ``tables`` to Schedule    stores whose weights change in time
     rounding, packing : list            what rounding changed in delays, packing in weights
     """
 
@@ -68,13 +70,16 @@ class BuiltStores:
     out_degree: dict[str, np.ndarray] = field(default_factory=dict)
     rounding: list[DelayRounding] = field(default_factory=list)
     packing: list[WeightRounding] = field(default_factory=list)
+    gains: dict[int, Schedule] = field(default_factory=dict)
     max_delay: int = 0
 
     def refresh(self) -> None:
         """Note again where the stores lie and which delays they have."""
         parts = len(self.tables)
         for k, (store, pre) in enumerate(zip(self.stores, self.sources, strict=True)):
+            gains = self.tables[k % parts, k // parts, GAINS]
             self.tables[k % parts, k // parts] = store.row(pre)
+            self.tables[k % parts, k // parts, GAINS] = gains
 
     def learner(self, projection: str) -> LearningSynapses:
         """The synapses of a projection that learns.
@@ -143,10 +148,19 @@ def build_stores(
     for (group, pre), projections in _by_group_and_source(network, index, group_of).items():
         kernels = [p for p in projections if has_kernel(p, learning)]
         listed = [p for p in projections if not has_kernel(p, learning)]
-        learn = any(p.name in learning for p in listed)
-        made = [_build_group_stores(network, listed, built, layout, slots if learn else None)]
-        made += [_build_stamps(p, built, layout) for p in kernels]
-        for stores in filter(None, made):
+        learn = slots if any(p.name in learning for p in listed) else None
+        together = [(None, [p for p in listed if p.gain is None])]
+        together += [(p.gain, [p]) for p in listed if p.gain is not None]
+        made = [
+            (gain, _build_group_stores(network, members, built, layout, learn))
+            for gain, members in together
+        ]
+        made += [(p.gain, _build_stamps(p, built, layout)) for p in kernels]
+        for gain, stores in made:
+            if not stores:
+                continue
+            if gain is not None:
+                built.gains[len(built.stores) // parts] = gain
             built.sources += [pre] * len(stores)
             built.stores += stores
             per_group[group] += 1
@@ -215,7 +229,7 @@ def _build_group_stores(
     layout: Layout,
     slots: dict[str, Slots] | None,
 ) -> list[SparseStore] | list[LearningStore]:
-    """The stores (one for each part) of the projections of one source into one group.
+    """The stores (one for each part) of projections of one source into one group.
 
     With ``slots`` they are learning stores, and it hears where each projection is in them.
     """

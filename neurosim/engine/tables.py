@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 # Columns of the table of populations.
-N, BLOCK, ADDRESSES, SPIKED, COUNTS, STATE, N_STATE = range(7)
-POPULATION_COLUMNS = 7
+N, BLOCK, ADDRESSES, SPIKED, COUNTS, STATE, N_STATE, SENT = range(8)
+POPULATION_COLUMNS = 8
 
 # Columns of the table of groups: populations whose arrivals are collected together.
 NUMBER, FIRST_MEMBER, LAST_MEMBER = range(3)
@@ -29,7 +29,7 @@ class Tables(NamedTuple):
     populations : int64 (p, POPULATION_COLUMNS)
     stores : int64 (parts, s, COLUMNS)      stores onto each part, group by group
     incoming : int64 (g + 1,)               stores of group k: incoming[k]:incoming[k+1]
-    histories : int64 (p, parts, 3)
+    histories : int64 (p, parts, HISTORY_COLUMNS)
     probes : int64 (q, PROBE_COLUMNS)       sorted by population
     probe_starts : int64 (p + 1,)           probes of population k: starts[k]:starts[k+1]
     inputs : real (i,)                      input buffers of all populations, end to end

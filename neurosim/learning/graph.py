@@ -32,6 +32,24 @@ def is_readout(population: Population) -> bool:
     return isinstance(neurons, Neurons) and neurons.model.name == "LI"
 
 
+def check_plain(network: Network) -> None:
+    """Refuse weights that are multiplied by something: payloads of spikes, or gains.
+
+    Raises
+    ------
+    BuildError
+    """
+    for p in network.populations.values():
+        if p.is_graded:
+            raise BuildError(
+                f"Population {p.name!r} must fire plain spikes to learn, but those of {p.kind} "
+                "carry payloads"
+            )
+    for p in network.projections.values():
+        if p.gain is not None:
+            raise BuildError(f"Projection {p.name!r}.gain must be left out to learn, got {p.gain}")
+
+
 def check(network: Network) -> None:
     """Refuse what has no adjoint.
 
@@ -39,6 +57,7 @@ def check(network: Network) -> None:
     ------
     BuildError
     """
+    check_plain(network)
     for p in network.populations.values():
         if p.is_source:
             if p.kind != "SpikeSource":

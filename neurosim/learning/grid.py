@@ -10,7 +10,7 @@ from ..connectivity.delays import to_steps, to_times
 from ..errors import BuildError, ParameterError
 from ..models.base import Neurons
 from ..network import Network
-from .graph import graph_of, loops_of
+from .graph import check_plain, graph_of, loops_of
 from .gridcells import GridCells
 from .readout import PEAK
 from .surrogate import SurrogateGradient
@@ -310,6 +310,7 @@ def _check(network: Network, dt: float) -> None:
     ------
     BuildError
     """
+    check_plain(network)
     for p in network.populations.values():
         if p.is_source and p.kind != "SpikeSource":
             raise BuildError(

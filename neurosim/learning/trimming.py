@@ -34,7 +34,7 @@ def _with(network: Network, changed: dict[str, Synapses]) -> Network:
         s = changed[name]
         made.connect(
             p.pre, p.post, FromArrays(s.pre, s.post), weight=s.weight, delay=s.delay,
-            port=p.port, name=name,
+            port=p.port, gain=p.gain, name=name,
         )  # fmt: skip
     return made
 

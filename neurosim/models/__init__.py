@@ -3,6 +3,8 @@
 from .adaptive import AdaptiveLIF as AdaptiveLIF
 from .base import NeuronModel as NeuronModel
 from .base import Neurons as Neurons
+from .graded import GradedUnit as GradedUnit
+from .graded import IntegerLIF as IntegerLIF
 from .integrator import IF as IF
 from .lif import LIF as LIF
 from .loihi import LoihiLIF as LoihiLIF

@@ -13,7 +13,7 @@
 ==============================  ==========================================================
 
 The clock engine uses the first four, and ``leap`` and ``quiet`` where neurons sleep; the event
-engine uses ``flow``, ``crossing``, ``receive`` and ``fire``, and ``payload``.
+engine uses ``flow``, ``crossing``, ``receive`` and ``fire``; both use ``payload``.
 
 The arguments of each function are found by *name*: state variables, parameters (given or
 derived), and the reserved names ``t``, ``dt``, ``weight``, ``port``, ``steps`` and
@@ -128,8 +128,7 @@ class NeuronModel:
         ``horizon`` before which the neuron certainly does not fire; inf: it never does. What it
         returns below the horizon must not depend on the horizon.
     payload : function, optional
-        What a spike carries: the weights that it meets are multiplied by it. Models with it
-        run in the event engine only.
+        What a spike carries: the weights that it meets are multiplied by it.
     derive : function, optional
         ``derive(params, dt) -> dict`` computes further parameters once, before a run
         (for instance a decay factor per step); its names are available to the functions.

@@ -77,7 +77,7 @@ def SigmaDelta(
     its last event a network of such neurons equals the quantised network frame by frame. It
     never fires by itself, except at the start, to send its bias or ``x0``.
 
-    Spikes with payloads need the event engine.
+    Both engines run it. In the clock engine a neuron spikes at most once in a step.
 
     Parameters
     ----------

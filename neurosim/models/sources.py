@@ -79,28 +79,73 @@ class SpikeSource(Source):
         Spike times [ms] (or steps), >= 0, in any order; a channel may spike twice at once.
     ids : array (k,)
         Channel of each spike, 0 <= id < n. A multi-dimensional shape is counted in C order.
+    payloads : array (k,), optional
+        What each spike carries: the weights that it meets are multiplied by it.
+    graded : bool, optional
+        Do spikes carry payloads, those given later included? Default: where ``payloads`` are
+        given. A spike of a graded source that comes without one carries 1.
 
     Examples
     --------
     >>> SpikeSource(2, times=[1.0, 3.0], ids=[0, 1])
     SpikeSource(n=2, 2 spikes)
+    >>> SpikeSource(2, times=[1.0, 3.0], ids=[0, 1], payloads=[0.5, -2.0])
+    SpikeSource(n=2, 2 graded spikes)
     """
 
     times: Any = ()
     ids: Any = ()
+    payloads: Any = None
+    graded: bool | None = None
 
     def __post_init__(self) -> None:
-        self._set_shape("SpikeSource")
-        times, ids = spike_arrays("SpikeSource", self.times, self.ids, self.n)
-        object.__setattr__(self, "times", times)
-        object.__setattr__(self, "ids", ids)
+        owner = "SpikeSource"
+        self._set_shape(owner)
+        graded = self.payloads is not None if self.graded is None else self.graded
+        if not isinstance(graded, (bool, np.bool_)):
+            raise ParameterError(f"{owner}.graded must be True or False, got {graded!r}")
+        arrays = spike_arrays(
+            owner, self.times, self.ids, self.n, payloads=self.payloads, graded=bool(graded)
+        )
+        for name, array in zip(("times", "ids", "payloads"), (*arrays, None), strict=False):
+            object.__setattr__(self, name, array)
+        object.__setattr__(self, "graded", bool(graded))
+
+    @property
+    def arrays(self) -> tuple[np.ndarray, ...]:
+        """(times, ids), and the payloads of a graded source."""
+        return (self.times, self.ids, *([self.payloads] if self.graded else []))
 
     def __repr__(self) -> str:
-        return f"SpikeSource(n={self.n}, {len(self.times)} spikes)"
+        return f"SpikeSource(n={self.n}, {len(self.times)} {'graded ' * self.graded}spikes)"
 
 
-def spike_arrays(owner: str, times: Any, ids: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Checked (times float64, ids int32), sorted by time and then channel."""
+def payload_array(owner: str, payloads: Any, n: int, graded: bool) -> np.ndarray:
+    """Checked payloads of ``n`` spikes, float64; None stands for ones.
+
+    Raises
+    ------
+    ParameterError
+    """
+    if payloads is None:
+        return np.ones(n)
+    if not graded:
+        raise ParameterError(
+            f"{owner}: spikes of a plain source must come without payloads; make it "
+            "SpikeSource(n, graded=True)"
+        )
+    return checks.array(owner, "payloads", payloads, shape=(n,))
+
+
+def spike_arrays(
+    owner: str, times: Any, ids: Any, n: int, *, payloads: Any = None, graded: bool = False
+) -> tuple[np.ndarray, ...]:
+    """Checked (times float64, ids int32), and payloads of graded ones, sorted by time and channel.
+
+    Raises
+    ------
+    ParameterError
+    """
     times = checks.array(owner, "times", times, low=0, unit="ms")
     ids = np.asarray(ids)
     if ids.size == 0:
@@ -113,8 +158,9 @@ def spike_arrays(owner: str, times: Any, ids: Any, n: int) -> tuple[np.ndarray, 
     if ids.size and not (ids.min() >= 0 and ids.max() < n):
         bad = int(ids[(ids < 0) | (ids >= n)][0])
         raise ParameterError(f"{owner}.ids must be in 0..{n - 1}, got {bad}")
+    carried = payload_array(owner, payloads, times.size, graded)
     later = np.diff(times)
     if np.any(later < 0) or np.any((later == 0) & (np.diff(ids) < 0)):
         order = np.lexsort((ids, times))
-        times, ids = times[order], ids[order]
-    return times, ids.astype(np.int32)
+        times, ids, carried = times[order], ids[order], carried[order]
+    return (times, ids.astype(np.int32), *([carried] if graded else []))

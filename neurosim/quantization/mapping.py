@@ -164,6 +164,10 @@ def _source(population: Population, dt: float) -> PoissonSource | SpikeSource:
         scheduled = isinstance(source.rate, Schedule)
         rate = source.rate.scaled(time=1.0 / dt, value=dt) if scheduled else source.rate * dt
         return PoissonSource(source.shape, rate=rate)
+    if population.is_graded:
+        raise ParameterError(
+            f"quantize: source {population.name!r} must have plain spikes, as those of the chip are"
+        )
     if type(source) is SpikeSource:
         return SpikeSource(source.shape, times=to_steps(source.times, dt), ids=source.ids)
     raise ParameterError(
@@ -210,6 +214,8 @@ def _connect(
     made: Network, p: Projection, w: _Weights, post: PopulationReport, c: Cells, dt: float,
     rounding: str,
 ) -> ProjectionReport:  # fmt: skip
+    if p.gain is not None:
+        raise ParameterError(f"quantize: projection {p.name!r} must have no gain, got {p.gain}")
     exponent = _exponent(w, post.scale)
     unit = w.grain * 2.0 ** (6 + exponent)
     exact = w.values * post.scale / unit

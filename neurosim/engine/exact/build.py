@@ -37,6 +37,12 @@ def refusal(network: Network) -> str | None:
                 f"event engine, got {p.neurons.model.name!r}; use engine='clock', or give the "
                 "model these functions (built-in models have them: LIF, IF, and others)"
             )
+    for p in network.projections.values():
+        if p.gain is not None:
+            return (
+                f"Projection {p.name!r}.gain must be left out for the event engine, got "
+                f"{p.gain!r}; use engine='clock'"
+            )
     for name, stimulus in network.stimuli.items():
         return (
             f"Stimulus {name!r} must be left out for the event engine, as it acts at grid points, "
@@ -139,8 +145,7 @@ class ExactPopulation:
     @property
     def is_graded(self) -> bool:
         """Do its spikes carry a payload?"""
-        neurons = self.population.neurons
-        return isinstance(neurons, Neurons) and neurons.model.payload is not None
+        return self.population.is_graded
 
     def variable(self, name: str) -> int:
         """Row of a state variable."""

@@ -126,13 +126,13 @@ class Part:
             desk[Desk.OUT_STATES] = address(states) if states.size else 0
             desk[Desk.ROOM] = times.size
 
-    def begin_lists(self, given: dict[int, tuple[np.ndarray, np.ndarray]]) -> None:
+    def begin_lists(self, given: dict[int, tuple[np.ndarray, ...]]) -> None:
         """Empty lists of spikes; those of sources are filled with what they will emit."""
         outs = []
         for k, p in enumerate(self.built.populations):
             if p.is_source:
-                times, ids = given.get(k, (np.zeros(0), np.zeros(0, np.int32)))
-                outs.append((times, ids, np.zeros(0), np.zeros(0)))
+                times, ids, *carried = given.get(k, (np.zeros(0), np.zeros(0, np.int32)))
+                outs.append((times, ids, *(carried or [np.zeros(0)]), np.zeros(0)))
                 self.desks[k, Desk.GIVEN] = times.size
             else:
                 old = self.outs[k][0].size if self.outs else _ROOM

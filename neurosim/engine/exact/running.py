@@ -11,7 +11,7 @@ import numpy as np
 from ...errors import SimulationError
 from ..progress import Progress
 from ..result import Result, Spikes
-from ..stop import RunView, StopWatch, conditions_of
+from ..stop import RunView, StopWatch, conditions_of, state_place
 from .longrun import LongRun
 from .recording import SpikeLists, StateLists
 
@@ -121,7 +121,13 @@ class ExactRun:
         for array in (a for s in spikes.values() for a in (s.times, s.ids)):
             array.flags.writeable = False
         wall = clocks.perf_counter() - self.stops.begun
-        return RunView(self.sim.t, self.start, counts, spikes, wall)
+        return RunView(self.sim.t, self.start, counts, spikes, wall, self._state)
+
+    def _state(self, population: str, variable: str) -> np.ndarray:
+        """A state variable now."""
+        k, row = state_place(self.sim.network, population, variable)
+        n = self.sim.network.populations[population].n
+        return self.loop.state_at(k, row, np.arange(n), self.loop.t)
 
     def _events(self, counts: dict[str, np.ndarray]) -> dict[str, int]:
         return {

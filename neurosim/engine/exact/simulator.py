@@ -15,7 +15,7 @@ from ...network import Network
 from ..recording import parse_record
 from ..result import Result, Spikes
 from ..stop import Condition, conditions_of
-from ..stream import is_pair, pair_of
+from ..stream import given_spikes, is_pair
 from .batch import run_batch
 from .build import ExactBuilt, build
 from .changing import ExactSynapses
@@ -227,8 +227,10 @@ class EventSimulator:
         self.whole = True
         return result
 
-    def push(self, source: str, times: Any, ids: Any) -> None:
+    def push(self, source: str, times: Any, ids: Any, payloads: Any = None) -> None:
         """Add spikes of a SpikeSource as they come, at absolute times [ms], not before ``t``.
+
+        ``payloads`` are what spikes of a graded source carry.
 
         Raises
         ------
@@ -236,13 +238,14 @@ class EventSimulator:
         """
         owner = f"EventSimulator.push({source!r})"
         given = self._given(owner, source)
-        times, ids = spike_arrays(owner, times, ids, given.n)
+        spikes = spike_arrays(owner, times, ids, given.n, payloads=payloads, graded=given.graded)
+        times = spikes[0]
         if times.size and times[0] < self.t:
             raise ParameterError(
                 f"{owner}: times must be >= the present time {self.t:g} ms, got {times[0]:g}; what "
                 "is past cannot be changed"
             )
-        given.add(times, ids)
+        given.add(spikes)
 
     def pull(self, until: float) -> dict[str, Spikes]:
         """Go on to the time ``until`` [ms] and return the spikes since the last call or run.
@@ -331,8 +334,8 @@ class EventSimulator:
             source = self._given(owner, name)
             if is_pair(value):
                 label = f"inputs[{name!r}]"
-                found = spike_arrays(label, *pair_of(f"{owner}: {label}", value), source.n)
-                ready.append(partial(source.add, found[0] + self.t, found[1]))
+                found = given_spikes(owner, label, value, source.n, source.graded)
+                ready.append(partial(source.add, found, self.t))
             else:
                 ready.append(partial(source.follow, value, self.t))
         for hand_over in ready:

@@ -6,11 +6,11 @@ import numpy as np
 
 from ..._jit import kernel
 from ...errors import ParameterError
-from ...models.sources import PoissonSource, SpikeSource, spike_arrays
+from ...models.sources import PoissonSource, SpikeSource
 from ...network import Network, Population
 from ...random import exponential
 from ..drive import PoissonDrive, next_spike
-from ..stream import pair_of
+from ..stream import given_spikes
 
 
 @kernel
@@ -56,32 +56,41 @@ class PoissonTimes(PoissonDrive):
 
 
 class GivenTimes:
-    """Spikes given as arrays, by the description and while the simulation runs."""
+    """Spikes given as arrays, by the description and while the simulation runs.
+
+    Attributes
+    ----------
+    graded : bool       do they carry payloads?
+    given : tuple       (times, ids) to come, sorted, and payloads of graded ones
+    """
 
     def __init__(self, population: Population) -> None:
         self.name, self.n = population.name, population.n
         source: SpikeSource = population.neurons
-        self.own = in_order(np.asarray(source.times, np.float64), np.asarray(source.ids, np.int32))
+        self.graded = source.graded
+        self.own = in_order(*source.arrays)
         self.reset()
 
     def reset(self) -> None:
         """Back to time 0, with the spikes of the description."""
-        self.times, self.ids = self.own
+        self.given = self.own
         self.stream: Any = None
 
     def state(self) -> dict[str, np.ndarray]:
         """What a saved simulation needs to go on."""
-        return {"times": self.times, "ids": self.ids}
+        return dict(zip(_GIVEN, self.given, strict=False))
 
     def restore(self, saved: dict[str, np.ndarray]) -> None:
         """Take over a saved state."""
-        self.times, self.ids = saved["times"].astype(np.float64), saved["ids"].astype(np.int32)
+        kinds = zip(_GIVEN[: len(self.given)], (np.float64, np.int32, np.float64), strict=False)
+        self.given = tuple(saved[name].astype(kind) for name, kind in kinds)
         self.stream = None
 
-    def add(self, times: np.ndarray, ids: np.ndarray) -> None:
-        """Add spikes (checked) at absolute times."""
-        times, ids = np.concatenate((self.times, times)), np.concatenate((self.ids, ids))
-        self.times, self.ids = in_order(times, ids.astype(np.int32))
+    def add(self, spikes: tuple[np.ndarray, ...], origin: float = 0.0) -> None:
+        """Add spikes (checked); their times count from ``origin``."""
+        times, *rest = spikes
+        pairs = zip(self.given, (times + origin, *rest), strict=True)
+        self.given = in_order(*(np.concatenate(pair) for pair in pairs))
 
     def follow(self, stream: Any, origin: float) -> None:
         """Read a stream of (times, ids) from now on; its times count from ``origin``."""
@@ -95,8 +104,8 @@ class GivenTimes:
             if piece is None:
                 self.stream = None
                 return
-            times, ids = spike_arrays(owner, *pair_of(owner, piece), self.n)
-            times = times + self.origin
+            spikes = given_spikes("EventSimulator", owner, piece, self.n, self.graded)
+            times = spikes[0] + self.origin
             if times.size and times.min() < self.reached:
                 raise ParameterError(
                     f"{owner} must not go back in time: a piece begins at "
@@ -104,21 +113,24 @@ class GivenTimes:
                     f"{self.reached - self.origin:g} ms; sort the stream"
                 )
             self.reached = max(self.reached, float(times.max(initial=self.reached)))
-            self.add(times, ids)
+            self.add(spikes, self.origin)
 
-    def before(self, end: float) -> tuple[np.ndarray, np.ndarray]:
-        """(times, ids) of the spikes that have not been asked for, sorted."""
+    def before(self, end: float) -> tuple[np.ndarray, ...]:
+        """(times, ids), and payloads, of the spikes that have not been asked for, sorted."""
         self._read(end)
-        k = int(np.searchsorted(self.times, end))
-        times, ids = self.times[:k].copy(), self.ids[:k].copy()
-        self.times, self.ids = self.times[k:], self.ids[k:]
-        return times, ids
+        k = int(np.searchsorted(self.given[0], end))
+        found = tuple(a[:k].copy() for a in self.given)
+        self.given = tuple(a[k:] for a in self.given)
+        return found
 
 
-def in_order(times: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sorted by time, then neuron."""
-    order = np.lexsort((ids, times))
-    return times[order], ids[order]
+_GIVEN = ("times", "ids", "payloads")  # names of given arrays in a checkpoint
+
+
+def in_order(*arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Times, ids and whatever belongs to them, sorted by time, then neuron."""
+    order = np.lexsort((arrays[1], arrays[0]))
+    return tuple(a[order] for a in arrays)
 
 
 Source = PoissonTimes | GivenTimes
