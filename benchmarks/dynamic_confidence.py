@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?")
     parser.add_argument("--steps", type=int, default=24)
     parser.add_argument("--hidden", type=int, nargs="+", default=[256, 128])
-    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--epochs", type=int, help="default 10, or 100 without FOLDER")
     parser.add_argument("--loss", type=float, default=0.001, help="share, on held-out images")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--on", choices=("threads", "processes"), default="processes")
@@ -79,7 +79,8 @@ def main() -> None:
 
     data = mnist_images(args.folder) if args.folder else digit_images()
     train, train_labels, held, held_labels, test, test_labels = data
-    model = MLPClassifier(tuple(args.hidden), max_iter=args.epochs, random_state=0)
+    epochs = args.epochs or (10 if args.folder else 100)
+    model = MLPClassifier(tuple(args.hidden), max_iter=epochs, random_state=0)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # so few epochs do not converge
         model.fit(train, train_labels)
