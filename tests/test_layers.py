@@ -1,6 +1,7 @@
 """Layers, one behind the other: shapes, branches, summaries, and counts of what happens."""
 
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -131,3 +132,57 @@ def test_operations_of_convolutions_are_those_of_another_tool(test_data):
         net.add(rule, ns.IF, name="conv")
         result = ns.simulate(net.network, 20, inputs={"input": train}, progress=False)
         assert ns.activity(result)["conv"].operations / 20 == operations
+
+
+def test_a_model_of_sinabs_has_its_rates_and_operations_layer_by_layer(test_data):
+    """Cells that fire several times in a step, a layer without spikes between two with."""
+    folder = test_data / "sinabs-synops"
+    expected = json.loads((folder / "expected.json").read_text())
+    operations = next(v for k, v in expected.items() if k.startswith("model_synops"))
+    rates = next(v for k, v in expected.items() if k.startswith("firing_rate"))
+    data = np.load(folder / "model_and_input.npz")
+    x = data["conv_input"].transpose(0, 2, 3, 1).reshape(4, 5, -1)  # samples of 5 steps
+    one, out = _potentials(folder / "synop_hook_model.pth", (4, 6, 9, 9), (4, 3))
+    runs = []
+    for sample, v_one, v_out in zip(x, one, out, strict=True):
+        net = ns.Sequential(ns.SpikeSource((9, 9, 3), graded=True))
+        first = ns.Convolution(data["param_0.weight"], padding=1)
+        net.add(first, ns.IntegerLIF, name="one", v0=v_one.transpose(1, 2, 0))
+        mean = ns.Convolution(data["param_3.weight"] / 4.0, stride=2, pool=2)
+        net.add(mean, ns.GradedUnit, name="two", threshold=2.0**-30, relu=False)
+        dense, bias = ns.Dense.flattened(data["param_5.weight"], (2, 2, 4)), data["param_5.bias"]
+        net.add(dense, ns.IntegerLIF, name="out", bias=bias, v0=v_out)
+        step, ids = np.nonzero(sample)
+        spikes = step + 1, ids, sample[step, ids]  # biases act from grid point 1 on
+        inputs = {"input": spikes}
+        runs.append(ns.simulate(net.network, 6, dtype="float64", inputs=inputs, progress=False))
+    found = {name: np.array([_sums(r)[name] for r in runs]) for name in net.network.populations}
+    for name, layer in (("one", "1"), ("out", "6")):
+        assert found[name].mean() / 5 == pytest.approx(rates[layer], abs=1e-7)
+        at = data[f"firing_rate_per_neuron_layer{layer}"]
+        at = at.transpose(1, 2, 0).ravel() if at.ndim == 3 else at
+        np.testing.assert_allclose(found[name].mean(axis=0) / 5, at, atol=1e-6)
+    degrees = [
+        np.bincount(ns.expand(net.network, p).pre, minlength=p.pre.n)
+        for p in net.network.projections.values()
+    ]
+    layers = (("input", "0", 1.0), ("one", "3", 1.0), ("two", "5", 1.0))
+    for (name, layer, share), degree in zip(layers, degrees, strict=True):
+        counted = share * (found[name] @ degree).mean() / 5
+        assert counted == pytest.approx(operations[layer], rel=1e-6)
+
+
+def _sums(result: ns.Result) -> dict[str, np.ndarray]:
+    """What the spikes of each neuron carry together."""
+    return {
+        name: np.bincount(spikes.ids, spikes.payload, minlength=spikes.n)
+        for name, spikes in result.spikes.items()
+    }
+
+
+def _potentials(path, *shapes) -> list[np.ndarray]:
+    """The potentials that the module had when it was saved: the storages of their sizes."""
+    with zipfile.ZipFile(path) as file:
+        sizes = {4 * int(np.prod(shape)): shape for shape in shapes}
+        found = {e.file_size: file.read(e) for e in file.infolist() if e.file_size in sizes}
+    return [np.frombuffer(found[size], "<f4").reshape(shape) for size, shape in sizes.items()]
