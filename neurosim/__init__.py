@@ -66,6 +66,7 @@ from .engine import write_traces as write_traces  # noqa: E402
 from .estimate import MemoryEstimate as MemoryEstimate  # noqa: E402
 from .estimate import estimate_memory as estimate_memory  # noqa: E402
 from .layers import Sequential as Sequential  # noqa: E402
+from .maxpool import MaxPool as MaxPool  # noqa: E402
 from .models import IF as IF  # noqa: E402
 from .models import LI as LI  # noqa: E402
 from .models import LIF as LIF  # noqa: E402

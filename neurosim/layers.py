@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from typing import Any
 
-from .connectivity.pooling import SumPool
+from .connectivity.pooling import SumPool, WindowPlace
 from .connectivity.procedural import Procedural
 from .connectivity.rules import OneToOne, Rule
 from .errors import ParameterError
 from .estimate import estimate_memory, readable
+from .maxpool import MaxPool
 from .models.base import Neurons
 from .models.sources import Source
 from .network import Network, Population, Projection
@@ -56,8 +57,8 @@ class Sequential:
 
     def add(
         self,
-        rule: Rule,
-        neurons: Callable[..., Neurons],
+        rule: Rule | MaxPool,
+        neurons: Callable[..., Neurons] | None = None,
         *,
         name: str | None = None,
         after: Population | str | None = None,
@@ -69,10 +70,11 @@ class Sequential:
 
         Parameters
         ----------
-        rule : Rule
+        rule : Rule or MaxPool
             A convolution or its like, which says what shape the layer has, or OneToOne.
         neurons : function
-            Makes neurons of a shape: ``ns.IF``, ``ns.LIF``, ``model.neurons`` ...
+            Makes neurons of a shape: ``ns.IF``, ``ns.LIF``, ``model.neurons`` ...; MaxPool has
+            its own.
         name : str, optional        default: the rule's name and a number
         after : Population or name  where a branch begins; default the last layer
         delay, port                 see `Network.connect`
@@ -90,7 +92,13 @@ class Sequential:
             if name is None
             else name
         )
-        shape = _shape_behind(f"Sequential.add({name!r})", rule, before.shape)
+        owner = f"Sequential.add({name!r})"
+        if isinstance(rule, MaxPool):
+            self.last = _pooled(owner, self.network, before, rule, name, neurons, delay, params)
+            return self.last
+        if neurons is None:
+            raise ParameterError(f"{owner}.neurons must make neurons of a shape, such as ns.IF")
+        shape = _shape_behind(owner, rule, before.shape)
         made = neurons(shape if len(shape) > 1 else shape[0], **params)
         layer = self.network.add(made, name)
         try:
@@ -165,6 +173,16 @@ class Sequential:
         return f"Sequential({' -> '.join(self.network.populations)})"
 
 
+def _pooled(owner, network, before, pool, name, neurons, delay, params) -> Population:
+    """Pooling neurons, which have neither a model to choose nor parameters."""
+    if neurons is not None or params:
+        raise ParameterError(
+            f"{owner}: MaxPool has neurons of its own, so that neurons and parameters must be left "
+            f"out, got {neurons or params}"
+        )
+    return pool.attach(network, before, name, delay=delay)
+
+
 def _shape_behind(owner: str, rule: Rule, shape: tuple[int, ...]) -> tuple[int, ...]:
     if isinstance(rule, OneToOne):
         return shape
@@ -178,7 +196,7 @@ def _shape_behind(owner: str, rule: Rule, shape: tuple[int, ...]) -> tuple[int, 
 
 def _parameters(projection: Projection, synapses: int) -> int:
     """Numbers that could be learnt: those of a kernel, or one for each synapse."""
-    if isinstance(projection.rule, SumPool):
+    if isinstance(projection.rule, (SumPool, WindowPlace)):
         return 0
     rule = projection.rule
     return rule.kernel.size if isinstance(rule, Procedural) else synapses

@@ -15,6 +15,7 @@ LAYERS = {
     "network": 3,
     "synapses": 3,
     "estimate": 3.5,
+    "maxpool": 3.6,
     "layers": 3.7,
     "activity": 4.5,
     "quantization": 4.5,

@@ -78,6 +78,37 @@ class AveragePool(SumPool):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class WindowPlace(Procedural):
+    """From the source at one place of each window to the window's target, channel by channel.
+
+    Parameters
+    ----------
+    window, stride, padding : see :class:`SumPool`
+    place : tuple of int        in the window
+    """
+
+    window: tuple[int, ...]
+    stride: Any
+    padding: Any
+    place: tuple[int, ...]
+    kernel: np.ndarray = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "kernel", np.ones((1, 1, *(1 for _ in self.window))))
+
+    def by_source(self, values: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(values, (self.taps.channels[0], *values.shape[1:]))
+
+    def _taps(self, shape: tuple[int, ...]) -> Taps:
+        axes = []
+        sizes = SumPool(self.window, self.stride, self.padding)._sizes()
+        for n, at, (k, stride, (before, after), *_) in zip(shape, self.place, sizes, strict=False):
+            moved = before - at, after - (k - 1) + at  # one tap, where the window has the place
+            axes.append(convolved(n, 1, stride, moved, 1, 1))
+        return Taps(tuple(axes), (shape[-1], shape[-1]), shape[-1])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Dense(Procedural):
     """Every source to every target by a matrix that is kept as it is: one number per synapse.
 
