@@ -32,6 +32,9 @@ class BuiltPopulation:
     state : real (variables, n)
     initial : the state at time 0
     rows : parameters with a value per neuron, by name, as the block kernel reads them
+    row_names, scalar_names : names of parameters with a value per neuron, and of shared ones
+    rows_of_parameters, parameters : their values
+    driven, still : parameters that noise writes to, and those whose 0 the build relied on
     sleep : may the neurons sleep, and how?
     sleepers : their sleep
     """
@@ -45,6 +48,12 @@ class BuiltPopulation:
     initial: np.ndarray = field(init=False)
     spiked: np.ndarray | None = field(default=None, init=False)
     rows: dict[str, np.ndarray] = field(default_factory=dict, init=False)
+    row_names: tuple[str, ...] = field(default=(), init=False)
+    scalar_names: tuple[str, ...] = field(default=(), init=False)
+    rows_of_parameters: np.ndarray = field(init=False)
+    parameters: np.ndarray = field(init=False)
+    driven: tuple[str, ...] = field(default=(), init=False)
+    still: tuple[str, ...] = field(default=(), init=False)
     _keep: list[Any] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
@@ -105,10 +114,13 @@ class BuiltPopulation:
         row_values = np.array([cast[k] for k in rows], self.real).reshape(len(rows), n)
         self.rows = dict(zip(rows, row_values, strict=True))
         scalar_values = np.array([cast[k] for k in scalars], self.real)
+        self.row_names, self.rows_of_parameters = rows, row_values
+        self.scalar_names, self.parameters, self.driven = scalars, scalar_values, driven
         still = tuple(
             name for name, k in model.still.items()
             if k in scalars and cast[k] == 0 and not self.state[list(model.state).index(name)].any()
         )  # fmt: skip
+        self.still = tuple(model.still[name] for name in still)
         handle = self._kernel("block", model, rows, scalars, still)
         self.spiked = spiked = np.zeros(n, np.uint8)
         arrays = [self.state, row_values, scalar_values, inputs[first:], spiked]

@@ -22,7 +22,7 @@ _BOTH = (
 _OWN = {
     "clock": (
         ("dt", "dtype", "round_delays", "sleep", "weights", "learning", "max_memory"),
-        (),
+        ("override",),
     ),
     "event": (("scheduler", "switches"), ("times", "at_spikes")),
 }
@@ -56,7 +56,8 @@ def simulate(
         Of the engine and its run: ``threads``, ``max_rate``, ``interval``, ``inputs``,
         ``progress``, ``stop``, ``chunk``, ``out``, ``checkpoint_every``; for the clock engine
         ``dt``, ``dtype``, ``round_delays``, ``sleep``, ``weights``, ``learning``,
-        ``max_memory``; for the event engine ``scheduler``, ``switches``, ``times``, ``at_spikes``.
+        ``max_memory``, ``override``; for the event engine ``scheduler``, ``switches``,
+        ``times``, ``at_spikes``.
 
     Raises
     ------

@@ -22,6 +22,7 @@ from .inputs import prepare_inputs, read_streams
 from .learning import learning_names
 from .longrun import Plan, Run, resume_run
 from .loop import ClockLoop
+from .override import overridden
 from .precision import choose_dtype
 from .recording import SpikeRecorder, TraceRecorder
 from .result import Result
@@ -234,6 +235,7 @@ class Simulator:
         stop: Condition | Sequence[Condition] | None = None,
         chunk: float | None = None,
         checkpoint_every: float | None = None,
+        override: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> Result:
         """Run on for ``duration`` and return what this piece recorded.
 
@@ -267,18 +269,28 @@ class Simulator:
         checkpoint_every : float, optional
             Save the state into ``out`` at the first end of a chunk after each multiple of
             this time [ms], or [steps]; a killed run goes on from there by :meth:`resume`.
+        override : mapping, optional
+            Parameters that hold for this run only, ``{population: {"v_th": 1.02}}``: a number,
+            or one per neuron where the network has it so. Nothing is built again.
 
         Raises
         ------
         ParameterError, SimulationError
         """
         self._check_whole()
+        if override and checkpoint_every is not None:
+            raise ParameterError(
+                "Simulator.run: override must be left out with checkpoint_every=, as a resumed run "
+                "would not know of it; build a network with these values"
+            )
         plan = Plan.of(
             self, self._n_steps(duration), record=record, interval=interval, chunk=chunk,
             checkpoint_every=checkpoint_every, out=out,
         )  # fmt: skip
         run = Run(self, plan, stop, self._run_chunk)
-        with run.open(out, prepare_inputs("Simulator.run", self.loop, inputs or {})):
+        hand_over = prepare_inputs("Simulator.run", self.loop, inputs or {})
+        others = overridden("Simulator.run", self.loop, override or {})
+        with others, run.open(out, hand_over):
             return run.go(progress)
 
     def resume(

@@ -187,6 +187,13 @@ class Sleepers:
             self._pack()
             self._list(np.full(self.n, (step - 1) & LOW, np.uint32), np.ones(self.n, np.uint8))
 
+    def wake_all(self, step: int, dt: float) -> None:
+        """All are awake at ``step``: their parameters are others from now on."""
+        if self.asleep and step > 0:  # at 0 they are
+            self.state[...] = self.present(step - 1, dt)
+            self._pack()
+            self._list(np.full(self.n, (step - 1) & LOW, np.uint32), np.ones(self.n, np.uint8))
+
     def present(self, step: int, dt: float) -> np.ndarray:
         """The state at ``step``; nobody wakes."""
         now, ids = np.empty_like(self.state), np.arange(self.n)
