@@ -7,7 +7,8 @@ Usage::
 
 The archive holds N-MNIST recordings (.bin). CPU-seconds per sample, one thread, medians of
 interleaved runs; the spikes of every layer in every sample are compared. For the net see
-`cases/convolution.py`. ``--sweep`` draws time over synaptic operations instead.
+`cases/convolution.py`. ``--sweep`` draws time over synaptic operations instead: of the same net
+on recordings of which a part is kept, in both engines.
 """
 
 import argparse
@@ -28,7 +29,7 @@ sys.path.insert(0, str(HERE / "cases"))
 import convolution as case  # noqa: E402
 from measure import PEERS_FOLDER  # noqa: E402
 
-SWEEP = (0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1)
+SWEEP = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # shares of the events
 
 
 def read(archive: str, n: int) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -41,15 +42,19 @@ def read(archive: str, n: int) -> list[tuple[np.ndarray, np.ndarray]]:
     return found
 
 
-def simulator(gains: list[float]) -> ns.Simulator:
+def simulator(
+    gains: list[float], engine: str = "clock", **options: object
+) -> ns.Simulator | ns.EventSimulator:
     """The net as neurosim writes it down."""
     one, two, out = (k * g for k, g in zip(case.kernels(), gains, strict=True))
     cells = {"v_th": 1.0, "tau_syn": None}
-    net = ns.Sequential(ns.SpikeSource((case.SIZE, case.SIZE, 2)))
+    time = "steps" if engine == "clock" else "continuous"
+    net = ns.Sequential(ns.SpikeSource((case.SIZE, case.SIZE, 2)), time=time)
     net.add(ns.Convolution(one), ns.IF, name="one", **cells)
     net.add(ns.Convolution(two / 4, pool=2), ns.IF, name="two", **cells)
     net.add(ns.Convolution(out / 4, pool=2), ns.IF, name="out", **cells)
-    return ns.Simulator(net.network)
+    kind = ns.Simulator if engine == "clock" else ns.EventSimulator
+    return kind(net.network, **options)
 
 
 def run(sim: ns.Simulator, samples: list) -> dict:
@@ -112,36 +117,52 @@ def compare(args: argparse.Namespace, samples: list) -> None:
                 )
 
 
+def thinned(samples: list, share: float) -> list:
+    """A random part of the events of each recording."""
+    rng = np.random.default_rng(1)
+    kept = [rng.random(ids.size) < share for _, ids in samples]
+    return [(times[k], ids[k]) for (times, ids), k in zip(samples, kept, strict=True)]
+
+
 def sweep(samples: list, picture: str | None) -> None:
     """Time over synaptic operations, over three decades of activity."""
-    print("| activity | operations per sample | CPU-ms per sample | ns per operation |")
-    print("|---:|---:|---:|---:|")
-    rows = []
-    for activity in SWEEP:
-        sim = simulator(gains_for(activity, samples[:2]))
-        found = [run(sim, samples) for _ in range(3)]
-        cpu, operations = float(np.median([f["cpu_s"] for f in found])), found[0]["operations"]
-        rows.append((operations, cpu))
-        each = 1e9 * cpu / operations
-        print(f"| {activity:g} | {operations:.3g} | {1e3 * cpu:.2f} | {each:.2f} |", flush=True)
+    gains = gains_for(0.03, samples[:4])
+    made = {
+        "clock engine": simulator(gains),
+        "clock engine, sleep=True": simulator(gains, sleep=True),
+        "event engine": simulator(gains, "event"),
+    }
+    print("| engine | share of events | operations per sample | CPU-ms | ns per operation |")
+    print("|---|---:|---:|---:|---:|")
+    rows: dict[str, list] = {name: [] for name in made}
+    for share in SWEEP:
+        part = thinned(samples, share)
+        for name, sim in made.items():
+            found = [run(sim, part) for _ in range(3)]
+            cpu = float(np.median([f["cpu_s"] for f in found]))
+            operations = found[0]["operations"]
+            rows[name].append((operations, cpu))
+            each = 1e9 * cpu / operations
+            print(f"| {name} | {share:g} | {operations:.3g} | {1e3 * cpu:.2f} | {each:.2f} |",
+                  flush=True)  # fmt: skip
     if picture:
-        draw(np.array(rows), picture)
+        draw({name: np.array(found) for name, found in rows.items()}, picture)
 
 
-def draw(rows: np.ndarray, picture: str) -> None:
-    """CPU time over operations, on log axes, and a line of one constant and one rate."""
+def draw(rows: dict[str, np.ndarray], picture: str) -> None:
+    """CPU time over operations, on log axes."""
     from matplotlib.figure import Figure
 
-    operations, cpu = rows.T
-    least, each = cpu.min(), float(np.median((cpu[-3:] - cpu.min()) / operations[-3:]))
     figure = Figure(figsize=(6, 4), layout="constrained")
     axes = figure.subplots()
-    axes.loglog(operations, 1e3 * cpu, "o-", label="34x34x2 - 16c5 - p2 - 32c3 - p2 - 10")
-    axes.loglog(
-        operations, 1e3 * (least + each * operations), "--", color="0.6",
-        label=f"{1e3 * least:.1f} ms + {1e9 * each:.2f} ns each",
-    )  # fmt: skip
+    for name, found in rows.items():
+        axes.loglog(found[:, 0], 1e3 * found[:, 1], "o-", label=name)
+    low, high = (f(found[:, 0]) for f in (min, max))
+    for each in (1e-9, 1e-8, 1e-7):
+        axes.loglog([low, high], [1e3 * each * low, 1e3 * each * high], ":", color="0.7", lw=1)
+        axes.text(high, 1e3 * each * high, f" {1e9 * each:.0f} ns each", color="0.5", fontsize=8)
     axes.set(xlabel="synaptic operations per sample", ylabel="CPU-ms per sample")
+    axes.set_title("34x34x2 - 16c5 - p2 - 32c3 - p2 - 10, 310 steps", fontsize=10)
     axes.legend(frameon=False)
     figure.savefig(picture, dpi=120)
 

@@ -370,3 +370,26 @@ def test_payloads_of_a_damaged_file_are_refused(tmp_path):
         ns.read_spikes(file)
     with pytest.raises(FormatError, match="one number in payloads per timestamp"):
         list(ns.stream_spikes(file, "a"))
+
+
+def test_a_long_run_of_the_event_engine_keeps_payloads_and_goes_on(tmp_path):
+    rng = np.random.default_rng(9)
+    net = ns.Network()
+    k = 300
+    source = net.add(
+        ns.SpikeSource(
+            4, times=rng.uniform(0, 90, k), ids=rng.integers(0, 4, k), payloads=rng.normal(size=k)
+        ),
+        "in",
+    )
+    cells = net.add(ns.SigmaDelta(6, threshold=0.5), "out")
+    net.connect(source, cells, weight=rng.normal(size=(4, 6)), delay=ns.Uniform(0.5, 3.0))
+    net.connect(cells, cells, ns.FixedProbability(0.3), weight=0.1, delay=2.0)
+    whole = ns.simulate(net, 100.0, engine="event", progress=False)
+    options = {"out": tmp_path / "run", "checkpoint_every": 10.0, "progress": False}
+    stopped = ns.EventSimulator(net).run(100.0, stop=ns.StopAtWall(0.0), **options)
+    assert stopped.t_stop < 100.0
+    found = ns.resume(net, tmp_path / "run", stop=[], progress=False)
+    for name in ("in", "out"):
+        assert np.array_equal(found.spikes[name].times, whole.spikes[name].times)
+        assert np.array_equal(found.spikes[name].payload, whole.spikes[name].payload)

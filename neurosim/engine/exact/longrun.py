@@ -120,11 +120,6 @@ def new_run(
     if rest["at_spikes"]:
         raise ParameterError(f"{owner}: at_spikes must be left out with out=, whose files have no "
                              "place for it")  # fmt: skip
-    for p in sim.built.populations:
-        if p.is_graded:
-            raise ParameterError(
-                f"{owner}: out must be left out, as the spikes of {p.population.name!r} are graded"
-            )
     for name, value in rest["inputs"].items():
         if not is_pair(value):
             raise ParameterError(
