@@ -82,9 +82,10 @@ def gains_for(activity: float, samples: list) -> list[float]:
     return gains
 
 
-def twin(python: str, path: Path, batch: int) -> dict:
-    """The same samples in PyTorch."""
-    line = [python, str(HERE / "cases" / "peers" / "convolution_torch.py"), str(path), str(batch)]
+def twin(python: str, path: Path, batch: int, framework: str) -> dict:
+    """The same samples in PyTorch, with a framework's cells."""
+    script = HERE / "cases" / "peers" / "convolution_torch.py"
+    line = [python, "-W", "ignore", str(script), str(path), str(batch), framework]
     done = subprocess.run(line, capture_output=True, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
 
@@ -92,8 +93,9 @@ def twin(python: str, path: Path, batch: int) -> dict:
 def compare(args: argparse.Namespace, samples: list) -> None:
     """A table: a line for each activity and batch."""
     python = str(Path(args.peers).expanduser() / ".venv-torch" / "bin" / "python")
-    print("| activity | batch | operations per sample | neurosim CPU-ms | torch CPU-ms | ratio | "
-          "samples with other spikes |\n|---:|---:|---:|---:|---:|---:|---:|")  # fmt: skip
+    print("| activity | batch | cells of | operations per sample | neurosim CPU-ms | theirs "
+          "| ratio | samples with other spikes |")  # fmt: skip
+    print("|---:|---:|---|---:|---:|---:|---:|---:|")
     for activity in args.activity:
         gains = gains_for(activity, samples[:4])
         sim = simulator(gains)
@@ -102,19 +104,21 @@ def compare(args: argparse.Namespace, samples: list) -> None:
             path = Path(folder) / "samples.npz"
             case.save(path, samples, gains)
             for batch in args.batch:
-                own, other = [], []
+                own: list[dict] = []
+                others: dict[str, list[dict]] = {name: [] for name in args.frameworks}
                 for _ in range(args.repeat):
                     own.append(run(sim, samples))
-                    other.append(twin(python, path, batch))
-                a, b = (float(np.median([one["cpu_s"] for one in runs])) for runs in (own, other))
-                differ = sum(
-                    x != y for x, y in zip(own[0]["spikes"], other[0]["spikes"], strict=True)
-                )
-                print(
-                    f"| {activity:g} | {batch} | {own[0]['operations']:.3g} | {1e3 * a:.2f} | "
-                    f"{1e3 * b:.1f} | {b / a:.1f} | {differ} of {len(samples)} |",
-                    flush=True,
-                )
+                    for name, runs in others.items():
+                        runs.append(twin(python, path, batch, name))
+                for name, runs in others.items():
+                    a, b = (float(np.median([r["cpu_s"] for r in rs])) for rs in (own, runs))
+                    pairs = zip(own[0]["spikes"], runs[0]["spikes"], strict=True)
+                    print(
+                        f"| {activity:g} | {batch} | {name} | {own[0]['operations']:.3g} | "
+                        f"{1e3 * a:.2f} | {1e3 * b:.1f} | {b / a:.1f} | "
+                        f"{sum(x != y for x, y in pairs)} of {len(samples)} |",
+                        flush=True,
+                    )
 
 
 def thinned(samples: list, share: float) -> list:
@@ -173,6 +177,8 @@ def main() -> None:
     parser.add_argument("archive", help="N-MNIST recordings, .tar.gz")
     parser.add_argument("--activity", type=float, nargs="+", default=[0.03, 0.003])
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 32], help="of torch")
+    parser.add_argument("--frameworks", nargs="+", default=["torch"],
+                        help="torch sinabs snntorch norse spikingjelly")  # fmt: skip
     parser.add_argument("--samples", type=int, default=32)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--sweep", action="store_true")

@@ -136,6 +136,11 @@ class IntegerCode:
                 f"IntegerCode.decode_frames: spikes must lie in {frames} frames of {self.steps} "
                 f"steps, got one at {float(np.max(spikes.times)):g}"
             )
+        if np.any(np.asarray(signs) % 1):
+            raise ParameterError(
+                "IntegerCode.decode_frames: payloads must be integers, got "
+                f"{float(np.asarray(signs)[np.asarray(signs) % 1 != 0][0])!r}"
+            )
         found = np.zeros((frames, spikes.n), np.int64)
         np.add.at(found, (frame, spikes.ids), (signs * self.weights[step]).astype(np.int64))
         return found.reshape(frames, *shape)
@@ -143,9 +148,10 @@ class IntegerCode:
     def _checked(self, frames: Any) -> np.ndarray:
         frames = np.asarray(frames)
         low, high = self.range
-        whole = frames.size and frames.dtype.kind in "iuf" and np.all(frames == np.rint(frames))
+        numbers = frames.size > 0 and frames.dtype.kind in "iuf"
+        whole = numbers and np.all(frames == np.rint(frames))
         if not whole or frames.min() < low or frames.max() > high:
-            shown = f"{frames.min()} to {frames.max()}" if frames.size else "nothing"
+            shown = f"{frames.min()} to {frames.max()}" if numbers else repr(frames)
             raise ParameterError(
                 f"IntegerCode: values must be integers in {low}..{high} for {self.kind!r} in "
                 f"{self.steps} steps, got {shown}; take more steps, or another kind"

@@ -30,6 +30,8 @@ class MaxPool:
                     maximum of binary inputs, step by step
     ==============  ======================================================================
 
+    Plain spikes are counted one by one; of graded ones the payloads are added up.
+
     Parameters
     ----------
     window : tuple of int               one number per spatial axis
@@ -115,8 +117,18 @@ def _stay(x):
     return x
 
 
+def _empty(x):
+    return x == 0.0
+
+
 ANY = NeuronModel(
-    name="MaxPool", state={"x": 0.0}, advance=_forget, receive=_sum, fires=_above, fire=_stay
+    name="MaxPool",
+    state={"x": 0.0},
+    advance=_forget,
+    receive=_sum,
+    fires=_above,
+    fire=_stay,
+    rests=_empty,
 )
 
 _SOURCE = """

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -349,3 +350,152 @@ def test_a_sample_without_a_name_goes_to_the_only_source():
 def test_no_samples_give_an_empty_result():
     found = batch().run([], progress=False)
     assert len(found) == 0 and found.values == {} and "0 samples" in repr(found)
+
+
+# ------------------------------------------------------------------ what was broken once
+
+
+def small(v0: float = 0.0, times=()) -> ns.Network:
+    net = ns.Network(time="steps")
+    source = net.add(ns.SpikeSource(1, times=times, ids=[0] * len(times)), "in")
+    out = net.add(ns.IF(1, v_th=2.0, v0=v0, tau_syn=None), "out")
+    net.connect(source, out)
+    return net
+
+
+def scaled(factor):
+    def measure(result):
+        return factor * result.counts["in"]
+
+    return measure
+
+
+class Ruler:
+    def __init__(self, unit):
+        self.unit = unit
+
+    def __call__(self, result):
+        return result.counts["in"] * self.unit
+
+    def read(self, result):
+        return self(result)
+
+
+SAMPLE = [([1], [0])]
+
+
+def test_slow_samples_and_slow_consumers_are_kept_once(tmp_path, monkeypatch):
+    from neurosim.batch import flow
+
+    monkeypatch.setattr(flow, "_KEEP_S", 0.0)  # as if two seconds passed between any two looks
+    job = ns.Batch(small(), 5)
+    for k, outcome in enumerate(
+        job.stream(iter(SAMPLE * 9), out=tmp_path, piece=2, progress=False)
+    ):
+        assert outcome.index == k
+    indices = np.concatenate([h5py.File(f)["index"][:] for f in tmp_path.glob("part-*.h5")])
+    assert sorted(indices) == list(range(9))
+
+
+@pytest.mark.parametrize(
+    "one, other",
+    [
+        ({"net": small()}, {"net": small(v0=1.5)}),
+        ({"net": small()}, {"net": small(times=[2])}),
+        ({"measure": scaled(1)}, {"measure": scaled(100)}),
+        ({"measure": Ruler(1)}, {"measure": Ruler(2)}),
+        ({"measure": Ruler(1).read}, {"measure": Ruler(2).read}),
+        ({"measure": lambda r, k=1: r.counts["in"]}, {"measure": lambda r, k=2: r.counts["in"]}),
+    ],
+)
+def test_a_folder_tells_apart_what_changes_results(one, other, tmp_path):
+    def run(net=None, measure=None):
+        job = ns.Batch(net or small(), 5, measure=measure)
+        return job.run(SAMPLE, out=tmp_path, progress=False)
+
+    run(**one)
+    run(**one)
+    with pytest.raises(ParameterError, match="another network, duration, options or functions"):
+        run(**other)
+
+
+def test_a_folder_tells_samples_apart(tmp_path):
+    job = ns.Batch(small(), 5)
+    job.run([*SAMPLE, ([2], [0])], out=tmp_path, progress=False)
+    with pytest.raises(ParameterError, match="sample 1 is another one"):
+        job.run([*SAMPLE, ([3], [0])], out=tmp_path, progress=False)
+
+
+def test_fingerprints_do_not_depend_on_the_order_of_sets():
+    code = (
+        "import neurosim as ns; from neurosim.batch.folder import fingerprint\n"
+        "n = ns.Network(); n.add(ns.SpikeSource(1), 's')\n"
+        "f = lambda r: [k in {'a', 'b', 'c', 'd'} for k in r.counts]\n"
+        "print(fingerprint(ns.Batch(n, 1.0, measure=f).job))"
+    )
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", code], env=os.environ | {"PYTHONHASHSEED": str(seed)},
+            capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in (1, 2, 3)
+    }  # fmt: skip
+    assert len(found) == 1
+
+
+def test_a_batch_that_cannot_be_built_harms_no_other_on_the_same_threads():
+    with ThreadPoolExecutor(1) as pool:
+        good = ns.Batch(small(), 5)
+        first = good.run(SAMPLE, on=pool, progress=False)
+        with pytest.raises(ParameterError):
+            ns.Batch(small(), 5, dt=0.3).run(SAMPLE, on=pool, progress=False)
+        assert same(first, good.run(SAMPLE, on=pool, progress=False))
+
+
+def test_a_stream_that_is_given_up_ends_behind_the_present_sample():
+    ran = []
+
+    def encode(sample):
+        ran.append(sample)
+        time.sleep(0.01)
+        return [1], [0]
+
+    stream = ns.Batch(small(), 5, encode=encode).stream(
+        range(2000), piece=2, workers=1, progress=False
+    )
+    next(stream)
+    before = len(ran)
+    stream.close()
+    assert len(ran) <= before + 2  # of six that had been handed out
+
+
+def test_names_of_measures_are_texts_and_the_same_for_all(tmp_path):
+    job = ns.Batch(small(), 5, measure=lambda r: {0: r.counts["out"]})
+    job.run(SAMPLE, out=tmp_path, progress=False)
+    assert list(job.run(SAMPLE * 2, out=tmp_path, progress=False).values) == ["0"]
+    odd = ns.Batch(small(), 5, measure=lambda r: {str(r.counts["in"][0]): 1})
+    with pytest.raises(ParameterError, match=r"the same names .*, got \['2'\] for sample 1"):
+        odd.run([*SAMPLE, ([1, 2], [0, 0])], progress=False)
+    with pytest.raises(ParameterError, match="sample 0: measure must return arrays of numbers"):
+        ns.Batch(small(), 5, measure=lambda r: None).run(SAMPLE, progress=False)
+
+
+def test_samples_that_are_none_are_refused():
+    with pytest.raises(ParameterError, match="samples must be a sequence or an iterator"):
+        ns.Batch(small(), 5).run(5, progress=False)
+    with pytest.raises(ParameterError, match="path must be a str or Path"):
+        ns.Batch(small(), 5).run(SAMPLE, out=5, progress=False)
+
+
+def test_spikes_are_counted_over_time_in_the_event_engine_too():
+    net = ns.Network()
+    source, out = net.add(ns.SpikeSource(1), "in"), net.add(ns.IF(1, tau_syn=None), "out")
+    net.connect(source, out, delay=1.0)
+    samples = [([1.0, 2.5], [0, 0])]
+    grid = ns.RunningOutputs("out", interval=1.0)
+    found = ns.Batch(net, 5.0, engine="event", measure=grid).run(samples, progress=False)
+    assert found.values["value"].ravel().tolist() == [0, 0, 1, 2, 2]
+    with pytest.raises(ParameterError, match="interval must be given for the event engine"):
+        ns.Batch(net, 5.0, engine="event", measure=ns.RunningOutputs("out")).run(
+            samples, progress=False
+        )

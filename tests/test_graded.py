@@ -393,3 +393,26 @@ def test_a_long_run_of_the_event_engine_keeps_payloads_and_goes_on(tmp_path):
     for name in ("in", "out"):
         assert np.array_equal(found.spikes[name].times, whole.spikes[name].times)
         assert np.array_equal(found.spikes[name].payload, whole.spikes[name].payload)
+
+
+def test_networks_of_integers_refuse_payloads_and_gains():
+    net = ns.Network(time="steps")
+    source = net.add(ns.SpikeSource(1, times=[1], ids=[0], payloads=[2.7]), "in")
+    cell = net.add(ns.LoihiLIF(1, v_th_mant=30000, decay_u=0, decay_v=0), "cell")
+    net.connect(source, cell, weight=64)
+    with pytest.raises(BuildError, match="'in' must fire plain spikes with dtype 'int32'"):
+        ns.Simulator(net)
+    other = ns.Network(time="steps")
+    source = other.add(ns.SpikeSource(1), "in")
+    cell = other.add(ns.LoihiLIF(1, v_th_mant=300, decay_u=0, decay_v=0), "cell")
+    other.connect(source, cell, weight=64, gain=ns.Schedule([0], [0.5]))
+    with pytest.raises(BuildError, match="gain must be left out with dtype 'int32'"):
+        ns.Simulator(other)
+
+
+def test_payloads_that_are_no_integers_are_not_decoded():
+    spikes = ns.Spikes(np.array([0.0]), np.array([0]), 1, np.array([0.5]))
+    with pytest.raises(ParameterError, match="payloads must be integers, got 0.5"):
+        IntegerCode(steps=2).decode(spikes)
+    with pytest.raises(ParameterError, match="must be integers"):
+        IntegerCode(steps=2).encode("a")

@@ -71,7 +71,11 @@ def test_simulate_and_batches_take_overrides():
     [
         ({"cell": {"v_th": 1.0}}, r"override must name one of \['cells'\], got 'cell'"),
         ({"noise": {"rate": 1.0}}, r"must name one of \['cells'\], got 'noise'"),
-        ({"cells": {"v": 1.0}}, "has no parameter 'v'"),
+        ({"cells": {"v": 1.0}}, "must name parameters of LIF, which are .*, got 'v'"),
+        ({"cells": {"n": 3}}, "must name parameters of LIF, which are .*, got 'n'"),
+        ({"cells": {"v_reset": 5.0}}, "v_reset must be < v_th"),
+        ({"cells": 5}, "must be a mapping of populations to mappings of parameters"),
+        (5, "must be a mapping of populations to mappings of parameters"),
         ({"cells": {"tau_m": -1.0}}, "tau_m must be > 0"),
         ({"cells": {"tau_m": np.ones(20)}}, "must keep 'tau_m' one number|one number for all"),
         ({"cells": {"t_ref": 2.0}}, "must leave .* as it was built, 0 for all"),

@@ -20,7 +20,16 @@ PINS = {
     "neuron": ("neuron==9.0.2", "numpy>=2"),
     # the wheel asks for a processor of the level x86-64-v3 (AVX2)
     "arbor": ("arbor==0.12.2", "numpy>=2"),
-    "torch": ("torch==2.15.0", "numpy>=2"),  # brings its CUDA libraries: 5 GB
+    # PyTorch brings its CUDA libraries: 5 GB; the frameworks are used for their cells
+    "torch": (
+        "torch==2.15.0",
+        "numpy>=2",
+        "sinabs==3.1.3",
+        "snntorch==1.0.0",
+        "norse==1.1.0",
+        "spikingjelly==2.0.0",
+        "loguru",
+    ),  # fmt: skip
 }
 CHECKS = {
     "brian2": "import brian2",

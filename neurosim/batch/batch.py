@@ -11,6 +11,7 @@ from ..engine.simulate import engine_for
 from ..engine.stop import conditions_of
 from ..errors import ParameterError
 from ..network import Network
+from .confidence import Exit
 from .crew import crew_of
 from .flow import Flow
 from .folder import BatchFolder
@@ -86,6 +87,8 @@ class Batch:
         engine, _, build, run = engine_for(network, engine, options, owner="Batch")
         run["record"] = {} if record is None and measure is None else record
         run["stop"] = conditions_of(stop)
+        for exit in (one for one in run["stop"] if isinstance(one, Exit)):
+            run.setdefault("chunk", exit.interval)  # it wants to look at each step
         self.job = Job(
             network=network.copy(), duration=checks.number("Batch", "duration", duration, low=0),
             engine=engine, build=build, run=run, encode=encode, measure=measure,
@@ -117,7 +120,8 @@ class Batch:
             Samples that a worker gets at once.
         out : path, optional
             Folder for the outcomes. If it has some of the same batch, those samples are not
-            run again: a batch that was killed goes on when it is run again.
+            run again: a batch that was killed goes on when it is run again. Another network,
+            option, function or sample is refused.
         progress : "auto", bool or callable
             A bar with rate and remaining time, or a function of (done, number of samples).
 
@@ -158,6 +162,10 @@ class Batch:
         """
         workers = checks.integer("Batch.run", "workers", workers, low=1, high=4096)
         piece = checks.integer("Batch.run", "piece", piece, low=1)
+        if not isinstance(samples, Iterable):
+            raise ParameterError(
+                f"Batch.run: samples must be a sequence or an iterator of samples, got {samples!r}"
+            )
         total = len(samples) if hasattr(samples, "__len__") else None
         return self._stream(samples, workers, on, piece, out, Progress(progress, total, "samples"))
 
@@ -175,14 +183,14 @@ class Batch:
 
 def _pieces(samples: Iterable[Any], size: int, folder: BatchFolder | None) -> Iterator[Any]:
     """Lists of (index, sample) to run, and outcomes that are there already."""
-    done = {} if folder is None else folder.done
-    waiting = []
+    waiting: list[tuple[int, Any]] = []
     for index, sample in enumerate(samples):
-        if index in done:
+        done = None if folder is None else folder.outcome_of(index, sample)
+        if done is not None:
             if waiting:
                 yield waiting
                 waiting = []
-            yield done[index]
+            yield done
             continue
         waiting.append((index, sample))
         if len(waiting) == size:

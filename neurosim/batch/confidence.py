@@ -21,27 +21,40 @@ class RunningOutputs:
     ----------
     population : str
     variable : str, optional
-        A state variable, which has to be recorded; None: the spikes so far.
+        A state variable, which has to be recorded; None: the spikes so far, which have to be.
+    interval : float, optional
+        Time between two counts of spikes; default dt. The event engine, which has none, needs it.
 
     Returns, of a `Result`, float32 (steps, neurons).
     """
 
     population: str
     variable: str | None = None
+    interval: float | None = None
 
     def __call__(self, result: Result) -> np.ndarray:
+        what = "spikes" if self.variable is None else self.variable
+        found: Any = result.spikes if self.variable is None else result.traces
+        recorded = self.population in found
         if self.variable is not None:
-            try:
-                return result.traces[self.population][self.variable].values.astype(np.float32)
-            except KeyError:
-                raise ParameterError(
-                    f"RunningOutputs: {self.variable!r} of {self.population!r} must be recorded; "
-                    f"give record={{{self.population!r}: [{self.variable!r}]}}"
-                ) from None
-        spikes, steps = result.spikes[self.population], round(result.duration / result.dt)
+            recorded = recorded and what in found[self.population]
+        if not recorded:
+            raise ParameterError(
+                f"RunningOutputs: {what!r} of {self.population!r} must be recorded; give "
+                f"record={{{self.population!r}: [{what!r}]}}"
+            )
+        if self.variable is not None:
+            return found[self.population][what].values.astype(np.float32)
+        interval = result.dt if self.interval is None else self.interval
+        if interval <= 0.0:
+            raise ParameterError(
+                "RunningOutputs.interval must be given for the event engine, which has no steps, "
+                f"and be > 0, got {self.interval}"
+            )
+        spikes, steps = found[self.population], round(result.duration / interval)
         counts = np.zeros((steps, spikes.n), np.float32)
-        at = np.rint((spikes.times - result.t_start) / result.dt).astype(np.int64)
-        np.add.at(counts, (at, spikes.ids), 1.0)
+        at = np.floor((spikes.times - result.t_start) / interval + 1e-6).astype(np.int64)
+        np.add.at(counts, (np.minimum(at, steps - 1), spikes.ids), 1.0)
         return np.cumsum(counts, axis=0)
 
 
@@ -137,9 +150,11 @@ class DynamicConfidence:
     def __post_init__(self) -> None:
         owner = "DynamicConfidence"
         checks.number(owner, "threshold", self.threshold, above=0, high=1)
-        checks.array(owner, "temperatures", self.temperatures, above=0)
-        if not self.temperatures:
+        temperatures = checks.array(owner, "temperatures", self.temperatures, above=0)
+        if temperatures.ndim != 1 or not temperatures.size:
             raise ParameterError(f"{owner}.temperatures must have one number for each step")
+        checks.integer(owner, "first", self.first, low=0, high=temperatures.size - 1)
+        object.__setattr__(self, "temperatures", tuple(temperatures.tolist()))
 
     def apply(self, outputs: Any) -> tuple[np.ndarray, np.ndarray]:
         """(classes, steps taken) of samples whose running outputs are all known.
@@ -162,7 +177,9 @@ class DynamicConfidence:
     def stop(
         self, population: str, variable: str | None = None, *, interval: float = 1.0
     ) -> "Exit":
-        """The rule as a ``stop`` condition, with ``chunk`` = ``interval``.
+        """The rule as a ``stop`` condition; `Batch` looks at it every ``interval``.
+
+        With `Simulator.run` give ``chunk=interval``, too.
 
         Parameters
         ----------

@@ -5,6 +5,8 @@ run again, by another.
 """
 
 import pickle
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -16,7 +18,10 @@ from ..errors import NeurosimError, ParameterError, SimulationError
 from .job import Job, Piece, run_piece
 
 _DEATHS = 3  # of worker processes, one after the other without a piece done, that end a batch
+_WAIT_S = 60  # for the first worker of a cluster
+_LOOK_S = 2.0  # seconds between two looks at how large a cluster is
 _job: Job | None = None  # of a worker process
+_stop: Any = None
 
 
 class Crew:
@@ -24,15 +29,16 @@ class Crew:
 
     Attributes
     ----------
-    size : int          pieces that can be run at once
+    size : function     pieces that can be run at once
     submit : function   of a piece; gives a future of its outcomes
+    deaths : int        of workers, since a piece was done
     """
 
-    def __init__(self, size: int, submit: Callable[[Piece], Future]) -> None:
+    def __init__(self, size: Callable[[], int], submit: Callable[[Piece], Future]) -> None:
         self.size, self.submit, self.deaths = size, submit, 0
 
-    def revive(self, error: Exception) -> None:
-        """Be ready again after workers died.
+    def revive(self, error: Exception, future: Future | None) -> None:
+        """Be ready again after workers died, of whom ``future`` was one piece.
 
         Raises
         ------
@@ -43,6 +49,11 @@ class Crew:
         if isinstance(error, NeurosimError):
             raise error
         raise SimulationError(f"Batch.run: workers failed: {error!r}") from error
+
+    def give_up(self, futures: list[Future]) -> None:
+        """Begin no further pieces; those under way end behind their present sample."""
+        for future in futures:
+            future.cancel()
 
 
 class _Processes(Crew):
@@ -56,21 +67,31 @@ class _Processes(Crew):
                 "Batch.run: on='processes' must get functions and networks that can be pickled: "
                 f"functions of a module, not lambdas ({error}); or take on='threads'"
             ) from None
-        super().__init__(size, lambda piece: self.pool.submit(_work, piece))
-        self.job = job
+        super().__init__(lambda: size, self._submit)
+        self.job, self.n = job, size
+        self.stop = get_context("spawn").Event()
         self.pool = self._start()
+        self.pools: dict[Future, ProcessPoolExecutor] = {}
 
     def _start(self) -> ProcessPoolExecutor:
-        return ProcessPoolExecutor(
-            self.size,
-            get_context("spawn"),
-            initializer=_begin,
-            initargs=(self.job,),
-        )
+        given = {"initializer": _begin, "initargs": (self.job, self.stop)}
+        return ProcessPoolExecutor(self.n, get_context("spawn"), **given)
 
-    def revive(self, error: Exception) -> None:
+    def _submit(self, piece: Piece) -> Future:
+        future = self.pool.submit(_work, piece)
+        self.pools[future] = self.pool
+        future.add_done_callback(self._forget)
+        return future
+
+    def _forget(self, future: Future) -> None:
+        if future.cancelled() or future.exception() is None:
+            self.pools.pop(future, None)
+
+    def revive(self, error: Exception, future: Future | None) -> None:
         if not isinstance(error, BrokenProcessPool):
-            super().revive(error)
+            super().revive(error, future)
+        if future is not None and self.pools.pop(future, self.pool) is not self.pool:
+            return  # the pool that it was in has been replaced since
         self.deaths += 1
         if self.deaths == _DEATHS:
             raise SimulationError(
@@ -82,14 +103,45 @@ class _Processes(Crew):
         self.pool.shutdown(wait=False)
         self.pool = self._start()
 
+    def give_up(self, futures: list[Future]) -> None:
+        self.stop.set()
+        super().give_up(futures)
 
-def _begin(job: Job) -> None:
-    global _job
-    _job = job
+
+class _Threads(Crew):
+    def __init__(self, pool: ThreadPoolExecutor, job: Job, size: int) -> None:
+        self.stop = threading.Event()
+        super().__init__(lambda: size, lambda piece: pool.submit(run_piece, job, piece, self.stop))
+
+    def give_up(self, futures: list[Future]) -> None:
+        self.stop.set()
+        super().give_up(futures)
+
+
+class _Cluster(Crew):
+    """A Dask cluster: it starts pieces of a lost worker again; it may grow and shrink."""
+
+    def __init__(self, client: Any, pool: Executor, job: Any) -> None:
+        super().__init__(self._size, lambda piece: pool.submit(run_piece, job, piece))
+        self.client, self.since, self.last = client, -_LOOK_S, 1
+
+    def _size(self) -> int:
+        if time.monotonic() - self.since >= _LOOK_S:
+            self.last = max(1, sum(self.client.nthreads().values()))
+            self.since = time.monotonic()
+        return self.last
+
+    def give_up(self, futures: list[Future]) -> None:
+        pass  # the pool's shutdown tells the scheduler
+
+
+def _begin(job: Job, stop: Any) -> None:
+    global _job, _stop
+    _job, _stop = job, stop
 
 
 def _work(piece: Piece) -> Any:
-    return run_piece(_job, piece)
+    return run_piece(_job, piece, _stop)
 
 
 def _same(value: Any) -> Any:
@@ -98,19 +150,19 @@ def _same(value: Any) -> Any:
 
 @contextmanager
 def crew_of(on: Any, job: Job, workers: int) -> Iterator[Crew]:
-    """The workers that ``on`` asks for; they are let go at the end, begun or not.
+    """The workers that ``on`` asks for; they are let go at the end.
 
     Raises
     ------
     ParameterError
     """
-    if on == "threads":
+    if isinstance(on, str) and on == "threads":
         pool = ThreadPoolExecutor(workers, thread_name_prefix="neurosim-batch")
         try:
-            yield Crew(workers, lambda piece: pool.submit(run_piece, job, piece))
+            yield _Threads(pool, job, workers)
         finally:
             pool.shutdown(cancel_futures=True)
-    elif on == "processes":
+    elif isinstance(on, str) and on == "processes":
         crew = _Processes(job, workers)
         try:
             yield crew
@@ -120,7 +172,7 @@ def crew_of(on: Any, job: Job, workers: int) -> Iterator[Crew]:
         with _dask(on, job) as crew:
             yield crew
     elif isinstance(on, Executor):
-        yield Crew(workers, lambda piece: on.submit(run_piece, job, piece))
+        yield Crew(lambda: workers, lambda piece: on.submit(run_piece, job, piece))
     else:
         raise ParameterError(
             "Batch.run: on must be 'threads', 'processes', a dask.distributed.Client or an "
@@ -130,18 +182,22 @@ def crew_of(on: Any, job: Job, workers: int) -> Iterator[Crew]:
 
 @contextmanager
 def _dask(client: Any, job: Job) -> Iterator[Crew]:
-    """A Dask cluster: it starts pieces of a lost worker again; the job is kept as a task is."""
     if not hasattr(client, "get_executor"):
         raise ParameterError(
             f"Batch.run: on must be a Client of dask.distributed, got its {type(client).__name__}"
         )
     if getattr(client, "asynchronous", False):
         raise ParameterError("Batch.run: on must be a Client with asynchronous=False")
+    try:
+        client.wait_for_workers(1, timeout=_WAIT_S)
+    except TimeoutError:
+        raise SimulationError(
+            f"Batch.run: the cluster must have workers, but none came within {_WAIT_S} s"
+        ) from None
     everywhere = client.submit(_same, job, pure=False)  # as a task: it outlives its workers
     pool = client.get_executor(pure=False)
     try:
-        threads = sum(client.nthreads().values())
-        yield Crew(max(1, threads), lambda piece: pool.submit(run_piece, everywhere, piece))
+        yield _Cluster(client, pool, everywhere)
     finally:
         pool.shutdown(wait=False)
         everywhere.release()

@@ -42,12 +42,12 @@ class Flow:
             self._wait(future)
             found = self._collect(future)
             if found is not None:
-                self.queue.pop(0)
+                self._keep()
                 yield from found
 
     def _fill(self) -> bool:
         """Hand out pieces; is there anything left?"""
-        for piece in islice(self.pieces, max(0, _AHEAD * self.crew.size - len(self.queue))):
+        for piece in islice(self.pieces, max(0, _AHEAD * self.crew.size() - len(self.queue))):
             under_way = isinstance(piece, list)
             self.queue.append((piece, self._submit(piece) if under_way else None))
         return bool(self.queue)
@@ -56,7 +56,7 @@ class Flow:
         try:
             return self.crew.submit(piece)
         except Exception as error:  # a worker died, and took the others with it
-            self.crew.revive(error)
+            self.crew.revive(error, None)
             return self.crew.submit(piece)
 
     def _wait(self, future: Future) -> None:
@@ -67,21 +67,21 @@ class Flow:
             self._keep()
 
     def _collect(self, future: Future) -> list[Outcome] | None:
-        """Outcomes of a piece; None if its worker died, and it is under way again."""
+        """Outcomes of the first piece; None if its worker died, and it is under way again."""
         try:
             found = future.result()
         except Exception as error:
-            self.crew.revive(error)
+            self.crew.revive(error, future)
             self.queue = [
                 (piece, f if f is None or _finished(f) else self._submit(piece))
                 for piece, f in self.queue
             ]
             return None
         self.crew.deaths = 0
+        self.queue.pop(0)
         if self.folder is not None and future not in self.kept:
             self.left += found
         self.kept.discard(future)
-        self._keep()
         return found
 
     def _keep(self, *, now: bool = False) -> None:
@@ -98,9 +98,7 @@ class Flow:
         try:
             self._keep(now=True)
         finally:
-            for _, future in self.queue:
-                if future is not None:
-                    future.cancel()
+            self.crew.give_up([future for _, future in self.queue if future is not None])
             if self.folder is not None:
                 self.folder.close()
 

@@ -90,8 +90,10 @@ class _Built(threading.local):
 _built = _Built()
 
 
-def run_piece(job: Job, piece: Piece) -> list[Outcome]:
+def run_piece(job: Job, piece: Piece, stop: Any = None) -> list[Outcome]:
     """Run some samples where this is called, on a simulator that stays for the next ones.
+
+    ``stop`` is an event; once it is set, nobody wants the samples that have not begun.
 
     Raises
     ------
@@ -99,10 +101,12 @@ def run_piece(job: Job, piece: Piece) -> list[Outcome]:
         Of the kind that a sample raised, with its index; other errors as `SimulationError`.
     """
     if _built.token != job.token:
-        _built.simulator = None  # free it before the next is built
+        _built.simulator = _built.token = None  # free it before the next is built
         _built.simulator, _built.token = job.simulator(), job.token
     outcomes = []
     for index, sample in piece:
+        if stop is not None and stop.is_set():
+            break
         try:
             outcomes.append(job.outcome(_built.simulator, index, sample))
         except NeurosimError as error:

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..activity import activity
 from ..engine.result import Result
+from ..errors import ParameterError
 from ..network import Network
 
 
@@ -36,8 +37,15 @@ class Outcome:
     def of(cls, index: int, result: Result, value: Mapping[str, Any]) -> "Outcome":
         """The outcome of a run, with what was measured in it."""
         layers = activity(result).layers
+        found = {str(name): np.asarray(v) for name, v in value.items()}
+        for name, array in found.items():
+            if array.dtype.kind not in "biufcU":
+                raise ParameterError(
+                    f"measure must return arrays of numbers (or a dict of them), got "
+                    f"{array.dtype} for {name!r}"
+                )
         return cls(
-            index=index, value={name: np.asarray(v) for name, v in value.items()},
+            index=index, value=found,
             spikes={name: layer.spikes for name, layer in layers.items()},
             operations={name: layer.operations for name, layer in layers.items()},
             duration=result.duration, stop_reason=result.stop_reason,
@@ -66,6 +74,14 @@ class BatchResult:
     @classmethod
     def of(cls, outcomes: Sequence[Outcome], populations: Sequence[str]) -> "BatchResult":
         """The outcomes side by side; they come in the order of the data set."""
+        names = set(outcomes[0].value) if outcomes else set()
+        for o in outcomes:
+            if set(o.value) != names:
+                raise ParameterError(
+                    f"Batch.run: measure must return the same names for all samples, got "
+                    f"{sorted(o.value)} for sample {o.index} and {sorted(names)} for the first; "
+                    "take Batch.stream for others"
+                )
         values = {}
         for name in outcomes[0].value if outcomes else ():
             found = [o.value[name] for o in outcomes]

@@ -4,10 +4,10 @@ Arrivals are *pulled*: for each possible delay d, for each spike emitted d steps
 contiguous segment of the source's row. A segment of the next delay is fetched into the
 cache while the present one is added, as each lies somewhere else in memory.
 
-Each kind of store has a C function of its own, in a form that only adds and a form that also
-lists the touched places, for those who sleep behind them; each of them in a form that scales
-weights, by what graded spikes carry and by a gain that changes in time. They are compiled when
-needed.
+Each kind of store has a C function of its own, in a form that only adds, and in forms that also
+list the touched places, for those who sleep behind them, or mark groups of places, for those
+who rest; each of them in a form that scales weights, by what graded spikes carry and by a
+gain that changes in time. They are compiled when needed.
 """
 
 from collections.abc import Callable
@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from .._jit import FLOAT64, INT32, INT64, UINT8, UINT32, callback, kernel, prefetch, view
+from .places import GROUP
 
 # Columns of the integer table through which the functions see a store. DELIVER is a handle.
 (
@@ -35,6 +36,9 @@ STAMPED = 4  # no synapses: a kernel, its plan (OFFSETS), and the delays of its 
 # Columns of the table of spike histories: one row per part of the source population.
 IDS, CAPACITY, STARTS, PAYLOADS = range(4)  # PAYLOADS are 0 for plain spikes
 HISTORY_COLUMNS = 4
+
+# What a function does beside adding: bits of ``marking``.
+LIST, MARK = 1, 2
 
 _SIGNATURE = f"int64({', '.join(['int64'] * 10)})"
 _LINE = 16  # synapses of four bytes in a line of the cache
@@ -101,7 +105,7 @@ def _add(kind, store, targets, weights, factor, buffer):
 @kernel
 def _add_and_touch(kind, store, targets, weights, factor, sinks, n):
     """The same, and list the places that no arrival of this step has touched before."""
-    buffer, marks, touched = sinks
+    buffer, marks, touched, _ = sinks
     low, base = np.uint64(0xFFFFFFFF), np.uint64(0)
     if kind == PACKED:
         low, base = np.uint64((1 << store[BITS]) - 1), np.uint64(store[BASE])
@@ -125,10 +129,22 @@ def _arrive(kind, marking, store, synapses, first, last, factor, sinks, n):
     targets, weights = synapses[0][first:last], synapses[1]
     if kind in (EACH, LEARNING):
         weights = weights[first:last]
-    if marking:
+    if marking & MARK:
+        _mark(kind, store, targets, sinks[3])
+    if marking & LIST:
         return _add_and_touch(kind, store, targets, weights, factor, sinks, n)
     _add(kind, store, targets, weights, factor, sinks[0])
     return n
+
+
+@kernel
+def _mark(kind, store, targets, busy):
+    """Mark the groups of the places of one segment."""
+    low, base = np.uint64(0xFFFFFFFF), np.uint64(0)
+    if kind == PACKED:
+        low, base = np.uint64((1 << store[BITS]) - 1), np.uint64(store[BASE])
+    for j in range(targets.size):
+        busy[(base + (targets[j] & low)) >> np.uint64(6)] = 1
 
 
 @kernel
@@ -143,7 +159,7 @@ def _first_of(steps, begin, end, delay):
     return begin
 
 
-def _from_frozen(kind: int, marking: bool, scaled: bool, like: np.ndarray) -> Callable:
+def _from_frozen(kind: int, marking: int, scaled: bool, like: np.ndarray) -> Callable:
     """Segments of equal delay, found by their offsets."""
     one = like.dtype.type(1)
 
@@ -156,7 +172,8 @@ def _from_frozen(kind: int, marking: bool, scaled: bool, like: np.ndarray) -> Ca
         targets = view(row[TARGETS], row[NNZ], UINT32)
         synapses = (targets, view(row[WEIGHTS], row[N_WEIGHTS], like))
         listed = view(touched, n_inputs + 1, UINT32)
-        sinks = (view(inputs, n_inputs, like), view(marks, n_inputs, UINT8), listed)
+        busy = view(marks + n_inputs, n_inputs // GROUP, UINT8)
+        sinks = (view(inputs, n_inputs, like), view(marks, n_inputs, UINT8), listed, busy)
         for delay in range(span - 1, -1, -1):
             at = place - d_min - delay
             if delay > 0:
@@ -178,7 +195,7 @@ def _from_frozen(kind: int, marking: bool, scaled: bool, like: np.ndarray) -> Ca
     return deliver
 
 
-def _from_learning(kind: int, marking: bool, scaled: bool, like: np.ndarray) -> Callable:
+def _from_learning(kind: int, marking: int, scaled: bool, like: np.ndarray) -> Callable:
     """The same from rows whose delays may have changed: a segment is searched for."""
     one = like.dtype.type(1)
 
@@ -190,7 +207,8 @@ def _from_learning(kind: int, marking: bool, scaled: bool, like: np.ndarray) -> 
         targets = view(row[TARGETS], row[NNZ], UINT32)
         synapses = (targets, view(row[WEIGHTS], row[N_WEIGHTS], like))
         listed = view(touched, n_inputs + 1, UINT32)
-        sinks = (view(inputs, n_inputs, like), view(marks, n_inputs, UINT8), listed)
+        busy = view(marks + n_inputs, n_inputs // GROUP, UINT8)
+        sinks = (view(inputs, n_inputs, like), view(marks, n_inputs, UINT8), listed, busy)
         for delay in range(row[D_MAX], row[D_MIN] - 1, -1):
             for part in range(parts):
                 starts, ids = spikes_of(histories, part, length)
@@ -210,7 +228,7 @@ def _from_learning(kind: int, marking: bool, scaled: bool, like: np.ndarray) -> 
 
 
 @lru_cache(maxsize=64)
-def _compiled(kind: int, marking: bool, scaled: bool, real: str) -> tuple[int, Any]:
+def _compiled(kind: int, marking: int, scaled: bool, real: str) -> tuple[int, Any]:
     like = np.empty(0, real)
     if kind == STAMPED:
         from .stamping import stamper  # here, as it knows the columns above
@@ -220,7 +238,7 @@ def _compiled(kind: int, marking: bool, scaled: bool, real: str) -> tuple[int, A
     return callback(_SIGNATURE)(maker(kind, marking, scaled, like))
 
 
-def deliverer(kind: int, real: str, *, marking: bool = False, scaled: bool = False) -> int:
+def deliverer(kind: int, real: str, *, marking: int = 0, scaled: bool = False) -> int:
     """Handle of the function that delivers the arrivals of one step from a kind of store.
 
     Parameters
@@ -228,8 +246,8 @@ def deliverer(kind: int, real: str, *, marking: bool = False, scaled: bool = Fal
     kind : CONSTANT, EACH, PACKED, LEARNING or STAMPED
     real : {"float32", "float64", "int32"}
         Type of weights and inputs.
-    marking : bool
-        List the touched places.
+    marking : int
+        LIST: list the touched places. MARK: mark their groups.
     scaled : bool
         Multiply weights by payloads, or by a gain.
 
@@ -243,6 +261,6 @@ def deliverer(kind: int, real: str, *, marking: bool = False, scaled: bool = Fal
         of the present step in the histories; ``inputs`` is the address of the ``n_inputs`` input
         buffers of all populations; ``marks`` (uint8, 1 where an arrival of this step has been)
         and ``touched`` (uint32, room for n_inputs + 1 places, ``n`` of them so far) are read only
-        where places are listed.
+        where places are listed; behind the marks of places lie those of their groups.
     """
     return _compiled(kind, marking, scaled, real)[0]

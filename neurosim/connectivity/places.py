@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 _LINE = 64  # bytes
-_PLACES = 16  # of four bytes, in a line
+GROUP = 64  # places, of one population, that the engine may pass over together
 
 
 def input_starts(sizes: Sequence[int]) -> np.ndarray:
@@ -13,10 +13,10 @@ def input_starts(sizes: Sequence[int]) -> np.ndarray:
 
     Examples
     --------
-    >>> input_starts([5, 16, 17]).tolist()
-    [0, 16, 32, 64]
+    >>> input_starts([5, 64, 65]).tolist()
+    [0, 64, 128, 256]
     """
-    whole = [-n // _PLACES * -_PLACES for n in sizes]
+    whole = [-n // GROUP * -GROUP for n in sizes]
     return np.cumsum([0, *whole]).astype(np.int64)
 
 

@@ -16,6 +16,8 @@ from .deliver import (
     D_MAX,
     D_MIN,
     HISTORY_COLUMNS,
+    LIST,
+    MARK,
     N_OFFSETS,
     NNZ,
     OFFSETS,
@@ -25,6 +27,7 @@ from .deliver import (
     factor_of,
     spikes_of,
 )
+from .places import GROUP
 from .taps import row_of, spot_of, walk_of
 
 
@@ -62,7 +65,7 @@ def _run(marking, walk, first, begin, length, weights, factor, sinks, n):
 
     Runs are short, so their arrays are made of addresses, which asks nothing of bounds.
     """
-    inputs, like, marks, touched = sinks
+    inputs, like, marks, touched, busy = sinks
     lo, hi = max(first, walk.low), min(first + length, walk.high)
     if lo >= hi:
         return n
@@ -70,7 +73,12 @@ def _run(marking, walk, first, begin, length, weights, factor, sinks, n):
     added = view(weights + (begin + lo - first) * like.itemsize, hi - lo, like)
     for j in range(hi - lo):
         targets[j] += added[j] * factor
-    if marking:
+    if marking & MARK:
+        head, tail = (walk.base + lo) >> 6, (walk.base + hi - 1) >> 6
+        busy[head] = busy[tail] = 1
+        for group in range(head + 1, tail):
+            busy[group] = 1
+    if marking & LIST:
         for at in range(walk.base + lo, walk.base + hi):
             touched[n] = at
             n += 1 - marks[at]
@@ -98,7 +106,7 @@ def _stamp(marking, walk, spot, delay, steps, weights, factor, sinks, n):
     return n
 
 
-def stamper(marking: bool, scaled: bool, like: np.ndarray) -> Callable:
+def stamper(marking: int, scaled: bool, like: np.ndarray) -> Callable:
     """The source of ``deliver`` for kernels; see `deliverer`."""
     one = like.dtype.type(1)
 
@@ -108,7 +116,8 @@ def stamper(marking: bool, scaled: bool, like: np.ndarray) -> Callable:
         plan = view(row[OFFSETS], row[N_OFFSETS], INT32)
         steps = view(row[TARGETS], row[NNZ], INT32)
         listed = view(touched, n_inputs + 1, UINT32)
-        sinks = (inputs, like, view(marks, n_inputs, UINT8), listed)
+        busy = view(marks + n_inputs, n_inputs // GROUP, UINT8)
+        sinks = (inputs, like, view(marks, n_inputs, UINT8), listed, busy)
         walk = walk_of(plan)
         for delay in range(row[D_MAX], row[D_MIN] - 1, -1):
             for part in range(parts):

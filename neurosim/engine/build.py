@@ -8,7 +8,7 @@ import numpy as np
 
 from .._jit import address
 from ..connectivity.distributions import Distribution
-from ..connectivity.places import aligned_zeros, input_starts
+from ..connectivity.places import GROUP, aligned_zeros, input_starts
 from ..errors import BuildError
 from ..models.base import NeuronModel, Neurons
 from ..models.stimuli import NoiseCurrent
@@ -36,18 +36,22 @@ class BuiltPopulation:
     rows_of_parameters, parameters : their values
     driven, still : parameters that noise writes to, and those whose 0 the build relied on
     sleep : may the neurons sleep, and how?
+    resting : may groups of neurons that rest be passed over?
+    busy : uint8 (groups of 64,)    those that cannot be, of a population that rests
     sleepers : their sleep
     """
 
     population: Population
     real: str
     sleep: Sleep | None = None
+    resting: bool = False
     sleepers: Sleepers | None = field(default=None, init=False)
     counts: np.ndarray = field(init=False)
     state: np.ndarray = field(init=False)
     initial: np.ndarray = field(init=False)
     spiked: np.ndarray | None = field(default=None, init=False)
     rows: dict[str, np.ndarray] = field(default_factory=dict, init=False)
+    busy: np.ndarray = field(init=False)
     row_names: tuple[str, ...] = field(default=(), init=False)
     scalar_names: tuple[str, ...] = field(default=(), init=False)
     rows_of_parameters: np.ndarray = field(init=False)
@@ -60,6 +64,7 @@ class BuiltPopulation:
         self.counts = np.zeros(self.population.n, np.int64)
         self.state = np.zeros((0, self.population.n), self.real)
         self.initial = self.state
+        self.busy = np.zeros(0, np.uint8)
 
     @property
     def is_graded(self) -> bool:
@@ -72,6 +77,7 @@ class BuiltPopulation:
         self.counts[:] = 0
         if self.spiked is not None:
             self.spiked[:] = 0
+        self.busy[:] = 1
 
     def count(self, ids: np.ndarray) -> None:
         """Count spikes that no kernel counted (those of a source)."""
@@ -97,12 +103,13 @@ class BuiltPopulation:
         n, counts = self.population.n, address(self.counts)
         neurons = self.population.neurons
         if not isinstance(neurons, Neurons):
-            return [n, -1, 0, 0, counts, 0, 0, 0]
+            return [n, -1, 0, 0, counts, 0, 0, 0, 0]
         model = neurons.model
         self._check_payload(model, dt)
         self.initial = self._initial_state(neurons, seed)
         self.state = self.initial.copy()
-        kernels = ("block",) if self.sleep is None else ("block", "doze")
+        dense = "resting" if self.resting else "block"
+        kernels = (dense,) if self.sleep is None else (dense, "doze")
         members = {m for kernel in kernels for m in used_members(model, kernel)}
         used = {a for m in members for a in model.arguments(m)}
         params = model.kernel_params(dict(neurons.params), dt)
@@ -121,7 +128,7 @@ class BuiltPopulation:
             if k in scalars and cast[k] == 0 and not self.state[list(model.state).index(name)].any()
         )  # fmt: skip
         self.still = tuple(model.still[name] for name in still)
-        handle = self._kernel("block", model, rows, scalars, still)
+        handle = self._kernel(dense, model, rows, scalars, still)
         self.spiked = spiked = np.zeros(n, np.uint8)
         arrays = [self.state, row_values, scalar_values, inputs[first:], spiked]
         asleep = [np.zeros(0)] * 4
@@ -131,7 +138,12 @@ class BuiltPopulation:
             self.sleepers = Sleepers(self.state, self.sleep, first, ports, marks, kernel)
             asleep = self.sleepers.arrays
         sent = np.zeros(n if model.payload is not None else 0)
-        arrays += [*asleep, sent]
+        runs = np.zeros(0, np.int32)
+        if self.resting:
+            groups = -(-n // GROUP)
+            self.busy = marks[inputs.size + first // GROUP :][:groups]
+            self.busy[:], runs = 1, np.zeros(2 * groups, np.int32)
+        arrays += [*asleep, sent, self.busy, runs]
         table = np.array([address(a) for a in arrays], np.int64)
         if self.sleepers is not None:
             self.sleepers.table = address(table)
@@ -139,6 +151,7 @@ class BuiltPopulation:
         return [
             n, handle, address(table), address(spiked), counts, address(self.state),
             len(model.state), address(sent) if sent.size else 0,
+            address(runs) if self.resting else 0,
         ]  # fmt: skip
 
     def _check_payload(self, model: NeuronModel, dt: float) -> None:
@@ -219,16 +232,19 @@ def build(
     Raises
     ------
     BuildError
-        A delay between 0 and dt, a cycle of zero delays, a rule that cannot be met.
+        A delay between 0 and dt, a cycle of zero delays, a rule that cannot be met, payloads or
+        gains in integers.
     """
+    _check_whole(network, real)
     populations = [
-        BuiltPopulation(p, real, sleep_of(network, p, sleep, parts))
+        BuiltPopulation(p, real, sleep_of(network, p, sleep, parts), _may_rest(network, p, parts))
         for p in network.populations.values()
     ]
     sizes = [len(p.population.ports) * p.population.n for p in populations]
     starts = input_starts(sizes)
     inputs = aligned_zeros(int(starts[-1]), real)
-    marks = np.zeros(starts[-1] if any(p.sleep for p in populations) else 0, np.uint8)
+    watched = any(p.sleep or p.resting for p in populations)
+    marks = np.zeros(starts[-1] + starts[-1] // GROUP if watched else 0, np.uint8)
     noisy = {s.population.name for s in network.stimuli.values() if type(s.kind) is NoiseCurrent}
     driven = [
         tuple(affine_in_current(p.population.neurons, dt)) if p.population.name in noisy else ()
@@ -248,3 +264,29 @@ def build(
         network, dt, real, parts, populations, table, inputs, marks, synapses, stimuli, sleep,
         packed, learning,
     )  # fmt: skip
+
+
+def _may_rest(network: Network, population: Population, parts: int) -> bool:
+    """Are neurons passed over that rest? By one thread: groups may lie in two threads' parts."""
+    if population.is_source or parts > 1 or len(population.ports) > 1:
+        return False
+    if any(s.population is population for s in network.stimuli.values()):
+        return False
+    return population.neurons.model.rests is not None
+
+
+def _check_whole(network: Network, real: str) -> None:
+    """Integers have no room for what payloads and gains make of weights."""
+    if real != "int32":
+        return
+    for p in network.populations.values():
+        if p.is_graded:
+            raise BuildError(
+                f"Population {p.name!r} must fire plain spikes with dtype 'int32', but those of "
+                f"{p.kind} carry payloads; take another dtype"
+            )
+    for p in network.projections.values():
+        if p.gain is not None:
+            raise BuildError(
+                f"Projection {p.name!r}.gain must be left out with dtype 'int32', got {p.gain!r}"
+            )

@@ -41,6 +41,7 @@ SOURCES = kernelsource.SOURCES | eventsource.SOURCES | backsource.SOURCES
 MEMBERS = kernelsource.MEMBERS | eventsource.MEMBERS | backsource.MEMBERS
 SIGNATURES = {
     "block": f"int64({'int64, ' * 5}float64, float64)",
+    "resting": f"int64({'int64, ' * 5}float64, float64)",
     "doze": f"int64({'int64, ' * 5}float64)",
     "peek": f"int64({'int64, ' * 9}float64)",
     "attend": "int64(int64, float64)",
@@ -127,9 +128,9 @@ def model_kernel(
 
     Parameters
     ----------
-    kind : {"block", "doze", "peek", "attend", "look", "lean", "pull"}
+    kind : {"block", "resting", "doze", "peek", "attend", "look", "lean", "pull"}
     model, rows, scalars, real : see :func:`~neurosim.engine.kernelsource.block_source`
-    still : state variables that "block" leaves out, as they are 0
+    still : state variables that "block" and "resting" leave out, as they are 0
     """
     source = SOURCES[kind](model, rows, scalars, real, *[still] * bool(still))
     members = used_members(model, kind)

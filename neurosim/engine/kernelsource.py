@@ -1,12 +1,15 @@
 """What is the source of a model's kernels? Loops around its scalar functions, as text.
 
-Three kernels are made of one model. All get ``at``, the address of a table of addresses
+Up to four kernels are made of one model. All get ``at``, the address of a table of addresses
 (:class:`Block` lists them), and the number of neurons ``n``:
 
 ``block(at, n, lo, hi, moving, t, dt)``
     one step of the neurons lo..hi, over row slices of the state, so that the compiler can
     vectorise it; ``moving`` is 0 only at the first grid point of a simulation, where there
     is nothing to advance. Returns 1 if any neuron fired.
+``resting(at, n, lo, hi, moving, t, dt)``
+    the same for all neurons, over runs of groups of 64 that arrivals have marked or in which not
+    all rest; returns the number of runs in which somebody fired, and lists them.
 ``doze(at, n, lo, count, step, dt)``
     the same for the first ``count`` neurons of the list of the awake, each from its own last
     step on; who is quiet afterwards falls asleep. Returns how many fired, and above 32
@@ -36,12 +39,16 @@ class Block(IntEnum):
     AWAKE = 7  # int32 [n]: the awake of part lo..hi from place lo on
     FIRED = 8  # int32 [n]: those of them that fired, in the same way
     SENT = 9  # float64 [n]: what the last spike of each carried, where spikes are graded
+    BUSY = 10  # uint8 [groups]: 1 where a group of 64 cannot be passed over
+    RUNS = 11  # int32 [2 groups]: first and last neuron of runs in which somebody fired
 
 
 _AHEAD = 12  # neurons between asking for one's lines of the cache and needing them
 _DENSE = ("advance", "receive", "fires", "payload", "fire")
 _SLEEPING = ("leap", "receive", "fires", "payload", "fire", "quiet")
-MEMBERS = {"block": _DENSE, "doze": _SLEEPING, "peek": ("leap",)}
+MEMBERS = {
+    "block": _DENSE, "resting": (*_DENSE, "rests"), "doze": _SLEEPING, "peek": ("leap",)
+}  # fmt: skip
 _SINCE = "steps = (step - int64(anchors[place])) & 0xFFFFFFFF"
 
 
@@ -96,12 +103,16 @@ class Writer:
             lines += [f"    p_{name} = scalars[{k}]" for k, name in enumerate(self.scalars)]
         return lines
 
-    def views(self, part: str) -> list[str]:
-        """The same, and the time in the model's numbers."""
-        lines = [*self.arrays(part), f"    dt = {self.real}(dt)"]
+    def numbers(self) -> list[str]:
+        """The time in the model's numbers."""
+        lines = [f"    dt = {self.real}(dt)"]
         if self.real == "int32":
             lines.append("    t = int64(t)")
         return lines
+
+    def views(self, part: str) -> list[str]:
+        """The same, and the time in the model's numbers."""
+        return [*self.arrays(part), *self.numbers()]
 
     def per_neuron(self) -> list[str]:
         """The arrays of its own state and parameters that a neuron reads."""
@@ -188,6 +199,39 @@ def block_source(
     return "\n".join([*lines, "    return int64(any_fired)", ""])
 
 
+def resting_source(
+    model: NeuronModel, rows: tuple, scalars: tuple, real: str, still: tuple = ()
+) -> str:
+    """Source of ``resting``; for the arguments see :func:`block_source`."""
+    w = Writer(model, rows, scalars, real, still)
+    lines = ["def resting(at, n, lo, hi, moving, t, dt):", *w.numbers()]
+    lines += [
+        f"    addresses = view(at, {len(Block)}, INT64)",
+        "    groups = (n + 63) >> 6",
+        f"    busy = view(addresses[{int(Block.BUSY)}], groups, UINT8)",
+        f"    runs = view(addresses[{int(Block.RUNS)}], 2 * groups, INT32)",
+        "    n_runs = g = 0", "    while g < groups:", "        if busy[g] == 0:",
+        "            g += 1", "            continue", "        begin = g",
+        "        while g < groups and busy[g] != 0:", "            busy[g] = 0",
+        "            g += 1", "        lo, hi = begin << 6, min(g << 6, n)",
+    ]  # fmt: skip
+    inside = [*w.arrays("lo:hi"), w.table("spiked", Block.SPIKED, "UINT8") + "[lo:hi]"]
+    inside += [*w.sent("[lo:hi]"), "    any_fired = any_restless = False"]
+    lines += _indented(inside, 4)
+    step = [*w.receive(), *w.fire(["spiked[j] = fired", "any_fired |= fired"]), *w.store]
+    step.append(f"any_restless |= not {w.call('rests')}")
+    advance = [f"{w.all} = {w.call('advance')}"]
+    for condition, body in (("if moving:", advance + step), ("else:", step)):
+        lines += [f"        {condition}", "            for j in range(hi - lo):"]
+        lines += _indented([*w.load, *body], 16)
+    lines += [
+        "        if any_restless:", "            for k in range(begin, g):",
+        "                busy[k] = 1", "        if any_fired:", "            runs[2 * n_runs] = lo",
+        "            runs[2 * n_runs + 1] = hi", "            n_runs += 1", "    return n_runs", "",
+    ]  # fmt: skip
+    return "\n".join(lines)
+
+
 def doze_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> str:
     """Source of ``doze``; for the arguments see :func:`block_source`."""
     w = Writer(model, rows, scalars, real)
@@ -226,4 +270,6 @@ def peek_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> s
     return "\n".join([*lines, *_indented(body, 8), "    return 0", ""])
 
 
-SOURCES = {"block": block_source, "doze": doze_source, "peek": peek_source}
+SOURCES = {
+    "block": block_source, "resting": resting_source, "doze": doze_source, "peek": peek_source
+}  # fmt: skip

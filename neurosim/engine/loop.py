@@ -7,7 +7,16 @@ from collections.abc import Callable, Collection
 import numpy as np
 
 from .._jit import address
-from ..connectivity.deliver import DELIVER, GAINS, HISTORY_COLUMNS, KIND, PRE, deliverer
+from ..connectivity.deliver import (
+    DELIVER,
+    GAINS,
+    HISTORY_COLUMNS,
+    KIND,
+    LIST,
+    MARK,
+    PRE,
+    deliverer,
+)
 from . import sleeping
 from .build import Built
 from .clock import APART, run_steps
@@ -47,7 +56,8 @@ class ClockLoop:
         )
         self._crew, self._paces = Crew(self.parts), {}
         self._stores = built.synapses.tables
-        self._touched = np.zeros((self.parts, built.marks.size + 1), np.uint32)
+        listed = built.inputs.size if built.sleeping() else 0
+        self._touched = np.zeros((self.parts, listed + 1), np.uint32)
         self._sleepers = sleeping.table(built.network)
         self.reset()
 
@@ -56,6 +66,7 @@ class ClockLoop:
         self.step = 0
         for synapses in self.built.synapses.learning.values():
             synapses.restore()
+        self.built.marks[:] = 0
         for p, parts in zip(self.built.populations, self._histories, strict=True):
             p.reset()
             for history in parts:
@@ -65,7 +76,6 @@ class ClockLoop:
         if self.sample:
             self.resample(0)
         self.built.inputs[:] = 0
-        self.built.marks[:] = 0
         for sleepers in self.built.sleeping().values():
             sleepers.reset()
         self._note_counts()
@@ -172,7 +182,7 @@ class ClockLoop:
         self._choose_delivery()
 
     def _choose_delivery(self, *, ahead: bool = False) -> None:
-        """Stores in front of sleepers list the places that they touch; others only add.
+        """Stores before sleepers list what they touch, those before resters mark it.
 
         ``ahead``: as if all slept, to compile what they will need.
         """
@@ -180,7 +190,9 @@ class ClockLoop:
         for component in self.built.synapses.components:
             for group in component.groups:
                 members = component.members[group[FIRST_MEMBER] : group[LAST_MEMBER]]
-                marking = ahead or bool(self._sleepers[members, WAKE].any())
+                resting = any(self.built.populations[p].resting for p in members)
+                asleep = ahead or bool(self._sleepers[members, WAKE].any())
+                marking = MARK * resting + LIST * asleep
                 for s in range(*incoming[group[NUMBER] : group[NUMBER] + 2]):
                     kind, pre = (int(self._stores[0, s, column]) for column in (KIND, PRE))
                     scaled = s in self._gains or self.built.populations[pre].is_graded

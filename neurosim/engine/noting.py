@@ -4,7 +4,7 @@ import numpy as np
 
 from .._jit import FLOAT64, INT32, INT64, UINT8, UINT64, kernel, lowest_bit, view
 from ..connectivity.deliver import CAPACITY, IDS, PAYLOADS, STARTS
-from .tables import COUNTS, SENT, SPIKED, N
+from .tables import COUNTS, RUNS, SENT, SPIKED, N
 
 
 @kernel
@@ -59,27 +59,42 @@ def _note_single(flags, lo, hi, k, ids, counts):
 
 
 @kernel
-def note_spikes(row, history, length, place, lo, hi, any_fired):
-    """Append the fired neurons of ``lo..hi`` to the history, in order of their index."""
+def _note_range(row, lo, hi, k, ids, counts):
+    """Look at the flags of neurons lo..hi, most of them 64 at a time."""
+    flags = view(row[SPIKED], row[N], UINT8)
+    words = view(row[SPIKED], row[N] // 8, UINT64)
+    first, last = (lo + 63) // 64, hi // 64
+    k = _note_single(flags, lo, min(64 * first, hi), k, ids, counts)
+    for block in range(first, last):
+        if not _any_of_64(words, block):  # spikes are rare
+            continue
+        for w in range(8 * block, 8 * block + 8):
+            word = words[w]  # eight flags, the lowest byte first
+            words[w] = 0
+            while word != 0:
+                _note(8 * w + (lowest_bit(word) >> 3), k, ids, counts)
+                word &= word - np.uint64(1)
+                k += 1
+    return _note_single(flags, max(64 * last, min(64 * first, hi)), hi, k, ids, counts)
+
+
+@kernel
+def note_spikes(row, history, length, place, lo, hi, fired):
+    """Append the fired neurons of ``lo..hi`` to the history, in order of their index.
+
+    ``fired`` is 0 where nobody did; of populations that rest, the number of runs in which
+    somebody did.
+    """
     starts = view(history[STARTS], length, INT64)
     k = starts[place]
-    if any_fired:
+    if fired != 0:
         ids = view(history[IDS], history[CAPACITY], INT32)
-        flags = view(row[SPIKED], row[N], UINT8)
         counts = view(row[COUNTS], row[N], INT64)
-        words = view(row[SPIKED], row[N] // 8, UINT64)
-        first, last = (lo + 63) // 64, hi // 64
-        k = _note_single(flags, lo, min(64 * first, hi), k, ids, counts)
-        for block in range(first, last):
-            if not _any_of_64(words, block):  # spikes are rare: skip 64 neurons at a time
-                continue
-            for w in range(8 * block, 8 * block + 8):
-                word = words[w]  # eight flags, the lowest byte first
-                words[w] = 0
-                while word != 0:
-                    _note(8 * w + (lowest_bit(word) >> 3), k, ids, counts)
-                    word &= word - np.uint64(1)
-                    k += 1
-        k = _note_single(flags, max(64 * last, min(64 * first, hi)), hi, k, ids, counts)
+        if row[RUNS] != 0:
+            runs = view(row[RUNS], 2 * fired, INT32)
+            for r in range(fired):
+                k = _note_range(row, runs[2 * r], runs[2 * r + 1], k, ids, counts)
+        else:
+            k = _note_range(row, lo, hi, k, ids, counts)
         _note_payloads(row, history, starts[place], k)
     starts[place + 1] = k

@@ -8,6 +8,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..models.base import Neurons
+from ..models.lif import check_reset
 from .build import Built, BuiltPopulation
 from .loop import ClockLoop
 from .precision import in_real
@@ -24,6 +25,14 @@ def overridden(owner: str, loop: ClockLoop, override: Mapping[str, Any]) -> Iter
         all, a parameter that the build relied on.
     """
     built = loop.built
+    mappings = isinstance(override, Mapping) and all(
+        isinstance(params, Mapping) for params in override.values()
+    )
+    if not mappings:
+        raise ParameterError(
+            f"{owner}: override must be a mapping of populations to mappings of parameters, such "
+            f"as {{'cells': {{'v_th': 1.02}}}}, got {override!r}"
+        )
     ready = [(_population(owner, built, name), params) for name, params in override.items()]
     new = [(p, *_values(owner, p, params, built.dt)) for p, params in ready]
     old = [(p, p.parameters.copy(), p.rows_of_parameters.copy()) for p, _ in ready]
@@ -40,6 +49,7 @@ def _put(loop: ClockLoop, values: list[tuple[BuiltPopulation, np.ndarray, np.nda
         if p.sleepers is not None:
             p.sleepers.wake_all(loop.step, loop.built.dt)
         p.parameters[:], p.rows_of_parameters[:] = scalars, rows
+        p.busy[:] = 1  # who rested by the others may not do so by these
 
 
 def _population(owner: str, built: Built, name: str) -> BuiltPopulation:
@@ -55,7 +65,20 @@ def _values(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Shared parameters and those with a row, as the kernels read them."""
     name, neurons = p.population.name, p.population.neurons
+    unknown = [key for key in params if key not in neurons.model.params]
+    if unknown:
+        raise ParameterError(
+            f"{owner}: override[{name!r}] must name parameters of {neurons.model.name}, which are "
+            f"{', '.join(neurons.model.params)}, got {unknown[0]!r}"
+        )
     checked = neurons.model.neurons(neurons.shape, **{**neurons.params, **params})
+    if {"v_th", "v_reset"} <= set(checked.params):
+        check_reset(checked)
+    if p.real == "int32" and any(np.any(np.asarray(v) % 1) for v in params.values()):
+        raise ParameterError(
+            f"{owner}: override[{name!r}] must have integers in a network of integers, got "
+            f"{params!r}"
+        )
     before = neurons.model.kernel_params(dict(neurons.params), dt)
     given = neurons.model.kernel_params(dict(checked.params), dt)
     fixed = (*p.driven, *p.still)

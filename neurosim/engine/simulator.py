@@ -58,7 +58,8 @@ class Simulator:
         populations without stimuli): work then grows with arrivals. True: always. "auto":
         populations of 1000 neurons or more, while they get fewer than 2 arrivals per 100
         neurons and step (decided every 1000 steps from the spikes alone). A sleeper's state is the
-        exact solution between arrivals, rounded otherwise than by single steps.
+        exact solution between arrivals, rounded otherwise than by single steps. Models with
+        ``rests`` do without: groups of them in which nothing changes are passed over anyway.
     weights : {"exact", "packed"}
         "packed" keeps target and weight of a synapse in 32 bits: half the memory at about the
         same speed, weights rounded to multiples of a power of two (`Result.rounded_weights`).

@@ -47,13 +47,16 @@ class Sleep:
 def sleep_of(network: Network, population: Population, sleep: str, parts: int) -> Sleep | None:
     """How the neurons of a population may sleep, if they can and it is asked for.
 
-    A stimulus reaches every neuron at every step: its targets never sleep.
+    A stimulus reaches every neuron at every step: its targets never sleep. Neurons that rest are
+    passed over in groups, which is cheaper.
     """
     if population.is_source or population.neurons.model.leap is None or sleep == "never":
         return None
     if any(s.population is population for s in network.stimuli.values()):
         return None
     always = sleep == "always"
+    if not always and population.neurons.model.rests is not None:
+        return None
     return Sleep(parts, always) if always or population.n >= _LEAST_AUTO else None
 
 

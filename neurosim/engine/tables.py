@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 # Columns of the table of populations.
-N, BLOCK, ADDRESSES, SPIKED, COUNTS, STATE, N_STATE, SENT = range(8)
-POPULATION_COLUMNS = 8
+N, BLOCK, ADDRESSES, SPIKED, COUNTS, STATE, N_STATE, SENT, RUNS = range(9)
+POPULATION_COLUMNS = 9
 
 # Columns of the table of groups: populations whose arrivals are collected together.
 NUMBER, FIRST_MEMBER, LAST_MEMBER = range(3)
@@ -35,7 +35,8 @@ class Tables(NamedTuple):
     inputs : real (i,)                      input buffers of all populations, end to end
     stimuli : int64 (s, noise.COLUMNS)
     sleepers : int64 (p, SLEEPER_COLUMNS)
-    marks : uint8 (i,)                      1 where this step has touched the inputs; or empty
+    marks : uint8 (i + i / 64,)             1 where this step has touched the inputs; behind them,
+                                            1 where a group of 64 cannot be passed over; or empty
     touched : uint32 (parts, t)             room for the touched places
     """
 

@@ -7,12 +7,14 @@
 ``fire(...) -> state``          reset after a spike
 ``leap(...) -> state``          optional: the flow over ``steps`` steps without input, at once
 ``quiet(...) -> bool``          optional: it cannot fire without new input, so it may sleep
+``rests(...) -> bool``          optional: without input the next step changes nothing
 ``flow(...) -> state``          optional: the exact flow over any time ``dt`` [ms]
 ``crossing(...) -> float``      optional: time to the next threshold crossing
 ``payload(...) -> float``       optional: what a graded spike carries, asked before the reset
 ==============================  ==========================================================
 
-The clock engine uses the first four, and ``leap`` and ``quiet`` where neurons sleep; the event
+The clock engine uses the first four, ``leap`` and ``quiet`` where neurons sleep, and ``rests`` to
+pass over those that need no step; the event
 engine uses ``flow``, ``crossing``, ``receive`` and ``fire``; both use ``payload``.
 
 The arguments of each function are found by *name*: state variables, parameters (given or
@@ -44,11 +46,12 @@ RESERVED = {
     "fire": ("t", "dt"),
     "leap": ("t", "dt", "steps"),
     "quiet": ("t", "dt"),
+    "rests": ("t", "dt"),
     "flow": ("dt",),
     "crossing": ("horizon",),
     "payload": (),
 }
-TESTS = ("fires", "quiet")  # members that answer True or False
+TESTS = ("fires", "quiet", "rests")  # members that answer True or False
 NUMBERS = ("crossing", "payload")  # members that answer a number
 OF_EVENTS = ("receive", "fire", "flow", "crossing", "payload")  # members the event engine uses
 DTYPES = ("float32", "float64", "int32")
@@ -120,6 +123,10 @@ class NeuronModel:
         Both, or neither. With them the neurons can sleep: ``leap`` takes the place of
         ``steps`` calls of ``advance``, ``quiet`` must be False wherever a neuron might
         fire without further input.
+    rests : function, optional
+        For models with one port: True where ``advance`` would change nothing and the neuron would
+        not fire. The clock engine then passes over groups of neurons in which all rest and
+        nothing arrives; no bit of the results depends on it.
     flow, crossing : functions, optional
         Both, or neither. With them the event engine can run the model. ``flow`` is the solution
         without input after any time ``dt`` [ms]. ``crossing`` returns the time [ms] from now to
@@ -176,6 +183,7 @@ class NeuronModel:
     fire: Callable | None = None
     leap: Callable | None = None
     quiet: Callable | None = None
+    rests: Callable | None = None
     flow: Callable | None = None
     crossing: Callable | None = None
     payload: Callable | None = None

@@ -18,24 +18,31 @@ def _receive(v, weight):
     return v + weight
 
 
-def _integer(v, v_th, least, levels, lift):
-    return min(max(np.floor(v / v_th + lift), least), levels)
+def _integer(v, v_th, least, most, lift):
+    return min(max(np.floor(v / v_th + lift), least), most)
 
 
-def _integer_fires(v, v_th, least, levels, lift):
-    return min(max(np.floor(v / v_th + lift), least), levels) != 0.0
+def _integer_fires(v, v_th, least, most, lift):
+    return min(max(np.floor(v / v_th + lift), least), most) != 0.0
 
 
-def _integer_fire(v, v_th, least, levels, lift):
-    return v - v_th * min(max(np.floor(v / v_th + lift), least), levels)
+def _integer_fire(v, v_th, least, most, lift):
+    return v - v_th * min(max(np.floor(v / v_th + lift), least), most)
+
+
+def _integer_rests(v, v_th, least, most, lift, keep, bias):
+    k = min(max(np.floor(v / v_th + lift), least), most)
+    return keep == 1.0 and bias == 0.0 and k == 0.0
 
 
 def _integer_derived(params: dict[str, Value], dt: float) -> dict[str, Value]:
     tau = np.asarray(params["tau_m"], np.float64)
     keep = np.where(tau > 0.0, np.exp(-dt / np.where(tau > 0.0, tau, 1.0)), 1.0)
+    levels = np.floor(params["levels"])
     return {
         "keep": keep if keep.ndim else float(keep),
-        "least": -np.asarray(params["levels"]) * params["signed"],
+        "most": levels,
+        "least": -levels * params["signed"],
         "lift": 0.5 * np.asarray(params["nearest"]),
     }
 
@@ -51,6 +58,7 @@ INTEGER_LIF = NeuronModel(
     },
     ports=("delta",), derive=_integer_derived,
     advance=_advance, receive=_receive, fires=_integer_fires, fire=_integer_fire, payload=_integer,
+    rests=_integer_rests,
 )  # fmt: skip
 
 
@@ -146,10 +154,18 @@ def _level_fire(x):
     return x
 
 
+def _level_rests(x, threshold, bias, relu):
+    value = bias
+    if relu > 0.0 and value < 0.0:
+        value = 0.0
+    return x == 0.0 and np.rint(value / threshold) == 0.0
+
+
 GRADED_UNIT = NeuronModel(
     name="GradedUnit", state={"x": 0.0}, params={"threshold": 1.0, "bias": 0.0, "relu": 1.0},
     rules={"threshold": {"above": 0}, "relu": {"low": 0, "high": 1}}, ports=("delta",),
     advance=_forget, receive=_receive_x, fires=_level_fires, fire=_level_fire, payload=_level,
+    rests=_level_rests,
 )  # fmt: skip
 
 

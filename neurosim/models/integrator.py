@@ -39,6 +39,10 @@ def _advance_2(v, i_exc, i_inh, refractory, drift, leak_exc, leak_inh, gain_exc,
     return v, i_exc * leak_exc, i_inh * leak_inh, refractory
 
 
+def _rests(v, refractory, drift, v_th):
+    return drift == 0.0 and refractory <= 0.0 and v < v_th
+
+
 def _leap(v, refractory, steps, drift):
     held = min(refractory, steps)
     return v + drift * (steps - held), refractory - held
@@ -108,6 +112,7 @@ IF_DELTA = NeuronModel(
     units=_UNITS, rules=_RULES, still=STILL,
     ports=("delta",), derive=_derive,
     advance=_advance, receive=receive_delta, fires=fires, fire=fire, leap=_leap, quiet=_quiet,
+    rests=_rests,
     constants=exact.perfect_constants, flow=exact.perfect_flow, crossing=exact.perfect_crossing,
 )  # fmt: skip
 IF_EXP = NeuronModel(

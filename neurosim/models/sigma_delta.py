@@ -31,6 +31,13 @@ def _fires(x, sent, threshold, bias, relu):
     return np.rint(value / threshold) != np.rint(sent / threshold)
 
 
+def _rests(x, sent, threshold, bias, relu):
+    value = x + bias
+    if relu > 0.0 and value < 0.0:
+        value = 0.0
+    return np.rint(value / threshold) == np.rint(sent / threshold)
+
+
 def _crossing(x, sent, threshold, bias, relu):
     value = x + bias
     if relu > 0.0 and value < 0.0:
@@ -50,7 +57,7 @@ SIGMA_DELTA = NeuronModel(
     name="SigmaDelta", state={"x": 0.0, "sent": 0.0},
     params={"threshold": 1.0, "bias": 0.0, "relu": 0.0},
     rules={"threshold": {"above": 0}, "relu": {"low": 0, "high": 1}}, ports=("delta",),
-    advance=_flow, receive=_receive, fires=_fires, fire=_fire,
+    advance=_flow, receive=_receive, fires=_fires, fire=_fire, rests=_rests,
     flow=_flow, crossing=_crossing, payload=_payload,
 )  # fmt: skip
 

@@ -1,7 +1,9 @@
-"""The convolutional case in plain PyTorch: dense steps, the convolutions of all of them at once.
+"""The convolutional case in PyTorch: dense steps, the convolutions of all of them at once.
 
-Usage: convolution_torch.py FILE [BATCH]; prints CPU-seconds per sample and the spikes of each layer
-in every sample as JSON.
+Usage: convolution_torch.py FILE [BATCH] [FRAMEWORK]; prints CPU-seconds per sample and the spikes
+of each layer in every sample as JSON. The framework's cells lie between the same convolutions:
+torch (plain), sinabs, snntorch, norse, spikingjelly. Norse's cells reset to 0, others by
+subtraction.
 """
 
 import json
@@ -19,7 +21,7 @@ import convolution as case
 torch.set_num_threads(1)
 
 
-def fire(x: torch.Tensor) -> torch.Tensor:
+def plain(x: torch.Tensor) -> torch.Tensor:
     """Integrate and fire over the first axis, with a reset by subtraction."""
     v, out = torch.zeros_like(x[0]), torch.empty_like(x)
     for t in range(len(x)):
@@ -28,6 +30,48 @@ def fire(x: torch.Tensor) -> torch.Tensor:
         v = v - s
         out[t] = s
     return out
+
+
+def of_sinabs(x: torch.Tensor) -> torch.Tensor:
+    from sinabs.activation import MembraneSubtract, SingleSpike
+    from sinabs.layers import IAF
+
+    how = {"spike_fn": SingleSpike, "reset_fn": MembraneSubtract()}
+    cells = IAF(spike_threshold=torch.tensor(1.0), **how)
+    return cells(x.transpose(0, 1)).transpose(0, 1)
+
+
+def of_snntorch(x: torch.Tensor) -> torch.Tensor:
+    import snntorch
+
+    cells = snntorch.Leaky(beta=1.0, threshold=1.0, reset_mechanism="subtract", reset_delay=False)
+    v, out = cells.init_leaky(), torch.empty_like(x)
+    for t in range(len(x)):
+        out[t], v = cells(x[t], v)
+    return out
+
+
+def of_norse(x: torch.Tensor) -> torch.Tensor:
+    from norse.torch.functional.iaf import IAFFeedForwardState, IAFParameters, iaf_feed_forward_step
+
+    p, out = IAFParameters(v_th=torch.tensor(1.0)), torch.empty_like(x)
+    state = IAFFeedForwardState(v=torch.zeros_like(x[0]))
+    for t in range(len(x)):
+        out[t], state = iaf_feed_forward_step(x[t], state, p)
+    return out
+
+
+def of_spikingjelly(x: torch.Tensor) -> torch.Tensor:
+    from spikingjelly.activation_based.neuron import IFNode
+
+    return IFNode(v_threshold=1.0, v_reset=None, step_mode="m")(x)
+
+
+FRAMEWORKS = {
+    "torch": plain, "sinabs": of_sinabs, "snntorch": of_snntorch, "norse": of_norse,
+    "spikingjelly": of_spikingjelly,
+}  # fmt: skip
+fire = FRAMEWORKS[sys.argv[3] if len(sys.argv) > 3 else "torch"]
 
 
 def layers(x: torch.Tensor, weights: list[torch.Tensor]) -> list[torch.Tensor]:
