@@ -29,7 +29,7 @@ sys.path.insert(0, str(HERE / "cases"))
 import convolution as case  # noqa: E402
 from measure import PEERS_FOLDER  # noqa: E402
 
-SWEEP = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # shares of the events
+SWEEP = (0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0)  # shares of the events
 
 
 def read(archive: str, n: int) -> list[tuple[np.ndarray, np.ndarray]]:
