@@ -24,6 +24,9 @@ _slow_first_call = [HealthCheck.too_slow, HealthCheck.filter_too_much]
 settings.register_profile(
     "default", max_examples=40, deadline=None, suppress_health_check=_slow_first_call
 )
+settings.register_profile(  # before a release, or after a change of the engines
+    "long", max_examples=400, deadline=None, suppress_health_check=_slow_first_call
+)
 settings.register_profile(
     "short", max_examples=8, deadline=None, suppress_health_check=_slow_first_call
 )

@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 from convolution_reference import convolution, summed, transposed
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import neurosim as ns
 from neurosim.errors import BuildError, FormatError, ParameterError
+
+FEW = max(4, settings.default.max_examples // 3)  # each has kernels to compile
 
 
 def matrix_of(rule, shape):
@@ -147,6 +149,7 @@ def same_spikes(a, b):
             np.testing.assert_array_equal(one, other)
 
 
+@settings(max_examples=FEW)
 @given(
     case=st.one_of(kernels(), kernels(transpose=True)),
     seed=st.integers(0, 2**16),
@@ -163,6 +166,7 @@ def test_clock_engine_walks_through_kernels_as_through_synapses(case, seed, loop
     same_spikes(found, expected)
 
 
+@settings(max_examples=FEW)
 @given(
     case=st.one_of(kernels(), kernels(transpose=True)),
     seed=st.integers(0, 2**16),

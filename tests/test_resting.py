@@ -2,10 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neurosim as ns
+
+FEW = max(4, settings.default.max_examples // 3)  # each has kernels to compile
 
 
 def network(seed: int, model: str) -> ns.Network:
@@ -42,6 +44,7 @@ MODELS = ("IF", "refractory", "drifting", "drawn", "delta", "integer", "leaky", 
 
 
 @pytest.mark.parametrize("model", MODELS)
+@settings(max_examples=FEW)
 @given(seed=st.integers(0, 1000), cut=st.integers(1, 69))
 def test_one_thread_that_passes_over_equals_two_that_do_not(model, seed, cut):
     net = network(seed, model)
