@@ -46,8 +46,8 @@ class IntegerCode:
 
     Notes
     -----
-    Spike codes of integer activations in SpikingBrain (Y. Pan et al., arXiv 2509.05276): unary and
-    bitwise, with and without signs.
+    Spike codes of integer activations as in SpikingBrain: unary and bitwise, with and without
+    signs.
 
     Examples
     --------

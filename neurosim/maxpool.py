@@ -46,7 +46,7 @@ class MaxPool:
     Notes
     -----
     By count: B. Rueckauer et al., Conversion of continuous-valued deep networks to efficient
-    event-driven networks for image classification, Front. Neurosci. 11:682 (2017), section 2.2.
+    event-driven networks for image classification, Front. Neurosci. 11:682 (2017).
     The clock engine only.
 
     Examples

@@ -341,7 +341,7 @@ def test_a_sample_without_a_name_goes_to_the_only_source():
     source, out = net.add(ns.SpikeSource(2), "s"), net.add(ns.LIF(2, tau_m=10.0), "o")
     net.connect(source, out, ns.OneToOne(), weight=2.0)
     found = ns.Batch(net, 5.0).run([([1.0], [0]), ([1.0, 2.0], [1, 1])], progress=False)
-    assert found.values["o"].tolist() == [[1, 0], [0, 1]] or found.values["o"].sum() >= 2
+    assert found.values["o"].tolist() == [[1, 0], [0, 2]]
     net.add(ns.SpikeSource(2), "t")
     with pytest.raises(ParameterError, match="sources \\['s', 't'\\], got tuple"):
         ns.Batch(net, 5.0).run([([1.0], [0])], progress=False)

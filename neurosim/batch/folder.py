@@ -134,7 +134,7 @@ class BatchFolder:
         ParameterError
             It was another sample.
         """
-        mark = self._marks[index] = digest_of(sample)
+        mark = digest_of(sample)
         outcome, before = self._done.get(index, (None, mark))
         if before != mark:
             raise ParameterError(
@@ -142,6 +142,8 @@ class BatchFolder:
                 f"than {self.path} has; give the same samples in the same order, or name a new "
                 "folder"
             )
+        if outcome is None:
+            self._marks[index] = mark
         return outcome
 
     def _check(self, settings: dict[str, Any]) -> None:

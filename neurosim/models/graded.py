@@ -101,7 +101,7 @@ def IntegerLIF(
     Notes
     -----
     rounding="down" without leak is sinabs' IAF with ``MultiSpike``; "nearest" with ``levels`` is
-    the integer LIF neuron of X. Luo et al., SpikeYOLO, arXiv 2407.20708, whose spikes unfold into
+    the integer LIF neuron of SpikeYOLO (BICLab, ECCV 2024), whose spikes unfold into
     ``levels`` virtual steps (:class:`~neurosim.encoders.IntegerCode`).
 
     Examples
