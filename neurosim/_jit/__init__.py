@@ -31,6 +31,7 @@ from .plain import INT64 as INT64
 from .plain import UINT8 as UINT8
 from .plain import UINT32 as UINT32
 from .plain import UINT64 as UINT64
+from .plain import add_lanes as add_lanes
 from .plain import address_of as address_of
 from .plain import call as call
 from .plain import flush_denormals as flush_denormals
@@ -38,5 +39,6 @@ from .plain import lowest_bit as lowest_bit
 from .plain import prefetch as prefetch
 from .plain import read_progress as read_progress
 from .plain import restore_rounding_mode as restore_rounding_mode
+from .plain import take_flags as take_flags
 from .plain import view as view
 from .plain import write_progress as write_progress

@@ -7,6 +7,7 @@ from typing import Any
 import llvmlite.binding
 from llvmlite import ir
 from numba.core import cgutils, types
+from numba.core.errors import RequireLiteralValue
 from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
@@ -103,6 +104,30 @@ def address_of(typingctx, array):  # pragma: no cover - compiled
 
 
 @intrinsic
+def add_lanes(typingctx, target, addend, factor, like, lanes):  # pragma: no cover - compiled
+    """``target[k] += addend[k] * factor`` for neighbours, at once; both are addresses."""
+    if not isinstance(lanes, types.IntegerLiteral):
+        raise RequireLiteralValue("add_lanes: the number of lanes must be a constant")
+    width, kind = lanes.literal_value, like.dtype
+
+    def codegen(context, builder, signature, args):
+        number = context.get_data_type(kind)
+        together = ir.VectorType(number, width)
+        real = isinstance(kind, types.Float)
+        add, multiply = (builder.fadd, builder.fmul) if real else (builder.add, builder.mul)
+        aligned = context.get_abi_sizeof(number)
+        place, source = (builder.inttoptr(a, together.as_pointer()) for a in args[:2])
+        factors = together(ir.Undefined)
+        for lane in range(width):
+            factors = builder.insert_element(factors, args[2], ir.IntType(32)(lane))
+        added = multiply(builder.load(source, align=aligned), factors)
+        builder.store(add(builder.load(place, align=aligned), added), place, align=aligned)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.int64, kind, like, lanes), codegen
+
+
+@intrinsic
 def prefetch(typingctx, array, index):  # pragma: no cover - compiled
     """Ask for the line of the cache that holds ``array[index]``, and go on."""
 
@@ -126,6 +151,22 @@ def lowest_bit(typingctx, word):  # pragma: no cover - compiled
         return builder.cttz(args[0], ir.IntType(1)(1))
 
     return types.int64(types.uint64), codegen
+
+
+@intrinsic
+def take_flags(typingctx, address):  # pragma: no cover - compiled
+    """Which of the 64 bytes there are set, as the bits of a uint64; they are cleared."""
+
+    def codegen(context, builder, _, args):
+        flags = ir.VectorType(ir.IntType(8), 64)
+        place = builder.inttoptr(args[0], flags.as_pointer())
+        found = builder.icmp_unsigned("!=", builder.load(place, align=1), flags(None))
+        bits = builder.bitcast(found, ir.IntType(64))
+        with builder.if_then(builder.icmp_unsigned("!=", bits, ir.IntType(64)(0)), likely=False):
+            builder.store(flags(None), place, align=1)
+        return bits
+
+    return types.uint64(types.int64), codegen
 
 
 @intrinsic

@@ -57,6 +57,12 @@ def address_of(array):
 
 
 @also_compiled
+def add_lanes(target, addend, factor, like, lanes):
+    """``target[k] += addend[k] * factor`` for neighbours, at once; both are addresses."""
+    view(target, lanes, like)[:] += view(addend, lanes, like) * factor
+
+
+@also_compiled
 def prefetch(array, index):
     """Nothing: Python has no say in it."""
 
@@ -65,6 +71,15 @@ def prefetch(array, index):
 def lowest_bit(word):
     """Number of the lowest bit that is set in a uint64 other than 0."""
     return (int(word) & -int(word)).bit_length() - 1
+
+
+@also_compiled
+def take_flags(address):
+    """Which of the 64 bytes there are set, as the bits of a uint64; they are cleared."""
+    flags = view(address, 64, UINT8)
+    found = np.packbits(flags != 0, bitorder="little").view(np.uint64)[0]
+    flags[:] = 0
+    return found
 
 
 @also_compiled

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .._jit import INT32, INT64, UINT8, UINT32, address, kernel, view
+from .._jit import INT32, INT64, UINT8, UINT32, add_lanes, address, kernel, view
 from .deliver import (
     COLUMNS,
     D_MAX,
@@ -60,6 +60,16 @@ class StampStore(NamedTuple):
 
 
 @kernel
+def _mark_run(first, length, busy):
+    """Mark the groups of neighbouring places: three without a question, as runs are short."""
+    head, tail = np.uint64(first >> 6), np.uint64((first + length - 1) >> 6)
+    busy[head] = busy[(head + tail) >> np.uint64(1)] = busy[tail] = 1
+    if tail - head > 2:
+        for group in range(head, tail):
+            busy[group] = 1
+
+
+@kernel
 def _run(marking, walk, first, begin, length, weights, factor, sinks, n):
     """Add a run of weights to targets first, first + 1 ..., as far as they are meant.
 
@@ -74,16 +84,56 @@ def _run(marking, walk, first, begin, length, weights, factor, sinks, n):
     for j in range(hi - lo):
         targets[j] += added[j] * factor
     if marking & MARK:
-        head, tail = (walk.base + lo) >> 6, (walk.base + hi - 1) >> 6
-        busy[head] = busy[tail] = 1
-        for group in range(head + 1, tail):
-            busy[group] = 1
+        _mark_run(walk.base + lo, hi - lo, busy)
     if marking & LIST:
         for at in range(walk.base + lo, walk.base + hi):
             touched[n] = at
             n += 1 - marks[at]
             marks[at] = 1
     return n
+
+
+@kernel
+def _add_row(target, weight, n, factor, like):
+    """Add ``n`` neighbouring weights to neighbouring targets; both are addresses."""
+    size = like.itemsize
+    while n >= 16:
+        add_lanes(target, weight, factor, like, 16)
+        target, weight, n = target + 16 * size, weight + 16 * size, n - 16
+    if n >= 8:
+        add_lanes(target, weight, factor, like, 8)
+        target, weight, n = target + 8 * size, weight + 8 * size, n - 8
+    while n > 0:
+        add_lanes(target, weight, factor, like, 1)
+        target, weight, n = target + size, weight + size, n - 1
+
+
+@kernel
+def _stamp_rows(marking, walk, spot, weights, factor, sinks):
+    """The arrivals of one spike where whole rows of outputs are runs, and all are meant."""
+    inputs, like, _, _, busy = sinks
+    length = spot.n_x * walk.run
+    for i in range(spot.n_z):
+        first, tap = row_of(walk, spot, i, 0)
+        place = walk.base + first
+        target = inputs + place * like.itemsize
+        weight = weights + (spot.own + tap) * walk.run * like.itemsize
+        left = spot.n_y
+        while left > 0:
+            _add_row(target, weight, length, factor, like)
+            if marking & MARK:
+                _mark_run(place, length, busy)
+                place += walk.out_y
+            target += walk.out_y * like.itemsize
+            weight += walk.tap_y * walk.run * like.itemsize
+            left -= 1
+
+
+@kernel
+def _are_all_meant(walk, spot):
+    """Do all outputs of a source, if any, lie in the part of the targets of this plan?"""
+    last, _ = row_of(walk, spot, spot.n_z - 1, spot.n_y - 1)
+    return spot.n_x > 0 and spot.first >= walk.low and last + spot.n_x * walk.run <= walk.high
 
 
 @kernel
@@ -119,6 +169,7 @@ def stamper(marking: int, scaled: bool, like: np.ndarray) -> Callable:
         busy = view(marks + n_inputs, n_inputs // GROUP, UINT8)
         sinks = (inputs, like, view(marks, n_inputs, UINT8), listed, busy)
         walk = walk_of(plan)
+        rows = not marking & LIST and steps.size == 1 and walk.joined != 0
         for delay in range(row[D_MAX], row[D_MIN] - 1, -1):
             for part in range(parts):
                 starts, ids = spikes_of(histories, part, length)
@@ -127,6 +178,9 @@ def stamper(marking: int, scaled: bool, like: np.ndarray) -> Callable:
                     factor = one
                     if scaled:
                         factor = like.dtype.type(factor_of(row, histories, part, k, place))
+                    if rows and _are_all_meant(walk, spot):
+                        _stamp_rows(marking, walk, spot, row[WEIGHTS], factor, sinks)
+                        continue
                     n = _stamp(marking, walk, spot, delay, steps, row[WEIGHTS], factor, sinks, n)
         return n
 

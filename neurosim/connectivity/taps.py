@@ -151,13 +151,14 @@ class Taps:
             taps=math.prod(a.order.size for a in self.axes),
             out_z=step_z * n_y * n_x * c_out, out_y=step_y * n_x * c_out, out_x=step_x * c_out,
             tap_z=k_y * k_x, tap_y=k_x, joined=int(step_x == 1 and run == c_out),
-            base=base, low=low, high=n_post if high is None else high,
+            base=base, low=low, high=n_post if high is None else high, **_divider(c_in),
         )  # fmt: skip
         if base + n_post > _LARGEST:
             raise BuildError(
                 f"a kernel must lead to places below 2^31 of the input buffers, got {base + n_post}"
             )
-        return np.concatenate([walk, self.places().reshape(-1)]).astype(np.int32)
+        numbers = np.concatenate([walk, self.places().reshape(-1)])
+        return numbers.astype(np.uint32).view(np.int32)
 
     def _extents(self) -> list[tuple[int, int, int]]:
         """Outputs, taps and steps of three axes."""
@@ -184,6 +185,17 @@ class Walk(NamedTuple):
     base: int
     low: int
     high: int
+    reciprocal: int  # (source * reciprocal) >> shift is source // c_in
+    shift: int
+
+
+def _divider(c_in: int) -> dict[str, int]:
+    """A product and a shift instead of a division, exact for sources below 2^31.
+
+    Granlund and Montgomery 1994, Division by invariant integers using multiplication.
+    """
+    shift = 31 + (c_in - 1).bit_length()
+    return {"reciprocal": -(-(1 << shift) // c_in), "shift": shift}
 
 
 HEAD = len(Walk._fields)
@@ -207,14 +219,14 @@ def walk_of(plan):
         np.int64(plan[0]), np.int64(plan[1]), np.int64(plan[2]), np.int64(plan[3]),
         np.int64(plan[4]), np.int64(plan[5]), np.int64(plan[6]), np.int64(plan[7]),
         np.int64(plan[8]), np.int64(plan[9]), np.int64(plan[10]), np.int64(plan[11]),
-        np.int64(plan[12]),
+        np.int64(plan[12]), np.int64(plan[13]) & 0xFFFFFFFF, np.int64(plan[14]),
     )  # fmt: skip
 
 
 @kernel
 def spot_of(plan, walk, source):
     """Where a source reaches."""
-    place = np.int64(np.uint32(source) // np.uint32(walk.c_in))  # 32 bits divide faster
+    place = (source * walk.reciprocal) >> walk.shift
     c = source - place * walk.c_in
     group = np.int64(0) if walk.group_in == walk.c_in else c // walk.group_in
     at = np.uint64(HEAD + PLACE * place)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._jit import FLOAT64, INT32, INT64, UINT8, UINT64, kernel, lowest_bit, view
+from .._jit import FLOAT64, INT32, INT64, UINT8, kernel, lowest_bit, take_flags, view
 from ..connectivity.deliver import CAPACITY, IDS, PAYLOADS, STARTS
 from .tables import COUNTS, RUNS, SENT, SPIKED, N
 
@@ -34,13 +34,6 @@ def note_few(row, history, length, place, fired):
 
 
 @kernel
-def _any_of_64(words, block):
-    """Is a flag set in a block of 64? ``words`` holds eight flags each."""
-    w = words[8 * block :]
-    return (w[0] | w[1] | w[2] | w[3] | w[4] | w[5] | w[6] | w[7]) != 0
-
-
-@kernel
 def _note(i, k, ids, counts):
     """Neuron ``i`` has fired: entry ``k`` of the list."""
     ids[k] = i
@@ -62,19 +55,14 @@ def _note_single(flags, lo, hi, k, ids, counts):
 def _note_range(row, lo, hi, k, ids, counts):
     """Look at the flags of neurons lo..hi, most of them 64 at a time."""
     flags = view(row[SPIKED], row[N], UINT8)
-    words = view(row[SPIKED], row[N] // 8, UINT64)
     first, last = (lo + 63) // 64, hi // 64
     k = _note_single(flags, lo, min(64 * first, hi), k, ids, counts)
     for block in range(first, last):
-        if not _any_of_64(words, block):  # spikes are rare
-            continue
-        for w in range(8 * block, 8 * block + 8):
-            word = words[w]  # eight flags, the lowest byte first
-            words[w] = 0
-            while word != 0:
-                _note(8 * w + (lowest_bit(word) >> 3), k, ids, counts)
-                word &= word - np.uint64(1)
-                k += 1
+        fired = take_flags(row[SPIKED] + 64 * block)
+        while fired != 0:
+            _note(64 * block + lowest_bit(fired), k, ids, counts)
+            fired &= fired - np.uint64(1)
+            k += 1
     return _note_single(flags, max(64 * last, min(64 * first, hi)), hi, k, ids, counts)
 
 
