@@ -34,11 +34,13 @@ from .plain import UINT64 as UINT64
 from .plain import add_lanes as add_lanes
 from .plain import address_of as address_of
 from .plain import call as call
+from .plain import exponential as exponential
 from .plain import flush_denormals as flush_denormals
 from .plain import lowest_bit as lowest_bit
 from .plain import prefetch as prefetch
 from .plain import read_progress as read_progress
 from .plain import restore_rounding_mode as restore_rounding_mode
+from .plain import room as room
 from .plain import take_flags as take_flags
 from .plain import view as view
 from .plain import write_progress as write_progress

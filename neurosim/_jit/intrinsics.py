@@ -1,5 +1,6 @@
 """What can kernels do that Python cannot? Calls and arrays by address, hints, modes."""
 
+import math
 import platform
 from functools import lru_cache
 from typing import Any
@@ -167,6 +168,67 @@ def take_flags(typingctx, address):  # pragma: no cover - compiled
         return bits
 
     return types.uint64(types.int64), codegen
+
+
+# For each width of numbers: ln 2 in two parts (the first of few digits, so that a small whole
+# number times it is exact), digits of the mantissa, bias of the exponent, terms of the series,
+# and the exponent below which e^x is no normal number.
+_EXPONENTIAL = {
+    32: (0.693359375, -2.12194440e-4, 23, 127, 7, -87.3),
+    64: (0.693145751953125, 1.42860682030941723212e-6, 52, 1023, 13, -708.3),
+}
+
+
+@intrinsic
+def exponential(typingctx, x):  # pragma: no cover - compiled
+    """e^x for x <= 0, of arithmetic only, so that loops with it are vectorised; not below 1e-38.
+
+    e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln(2) / 2, and a power series; about one
+    unit in the last place. The constant that rounds leaves n in the last bits (Cody and Waite
+    1980, Software manual for the elementary functions).
+    """
+
+    def codegen(context, builder, signature, args):
+        number, word = args[0].type, ir.IntType(signature.args[0].bitwidth)
+        high, low, digits, bias, terms, least = _EXPONENTIAL[word.width]
+        rounding = number(1.5 * 2.0**digits)
+        shifted = builder.fadd(builder.fmul(args[0], number(1.0 / math.log(2.0))), rounding)
+        n = builder.fsub(shifted, rounding)
+        r = builder.fsub(args[0], builder.fmul(n, number(high)))
+        r = builder.fsub(r, builder.fmul(n, number(low)))
+        series = number(1.0 / math.factorial(terms))
+        for k in range(terms - 1, -1, -1):
+            series = builder.fadd(builder.fmul(series, r), number(1.0 / math.factorial(k)))
+        exponent = builder.shl(builder.bitcast(shifted, word), word(digits))
+        power = builder.bitcast(builder.add(exponent, word(bias << digits)), number)
+        tiny = builder.fcmp_ordered("<", args[0], number(least))
+        return builder.select(tiny, number(0.0), builder.fmul(series, power))
+
+    return x(x), codegen
+
+
+@intrinsic
+def room(typingctx, n, like):  # pragma: no cover - compiled
+    """Memory for ``n`` numbers, a constant, for as long as the function runs."""
+    if not isinstance(n, types.IntegerLiteral):
+        raise RequireLiteralValue("room: how many numbers must be a constant")
+    kind, size = types.Array(like.dtype, 1, "C"), n.literal_value
+
+    def codegen(context, builder, signature, args):
+        made = context.make_array(kind)(context, builder)
+        number = context.get_data_type(kind.dtype)
+        item = context.get_constant(types.intp, context.get_abi_sizeof(number))
+        populate_array(
+            made,
+            data=cgutils.alloca_once(builder, number, size=size),
+            shape=[context.get_constant(types.intp, size)],
+            strides=[item],
+            itemsize=item,
+            meminfo=None,
+        )
+        return made._getvalue()
+
+    return kind(n, like), codegen
 
 
 @intrinsic

@@ -2,6 +2,7 @@
 
 import ctypes
 import functools
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -80,6 +81,18 @@ def take_flags(address):
     found = np.packbits(flags != 0, bitorder="little").view(np.uint64)[0]
     flags[:] = 0
     return found
+
+
+@also_compiled
+def exponential(x):
+    """e^x for x <= 0, in a form that loops are vectorised with."""
+    return math.exp(x)
+
+
+@also_compiled
+def room(n, like):
+    """Memory for ``n`` numbers, a constant, for as long as the function runs."""
+    return np.zeros(n, like.dtype)
 
 
 @also_compiled

@@ -30,6 +30,7 @@ from .._jit import (
     callback,
     inlined,
     prefetch,
+    room,
     view,
 )
 from ..errors import BuildError
@@ -152,6 +153,7 @@ def model_kernel(
         "UINT64": UINT64,
         "uint64": np.uint64,
         "prefetch": prefetch,
+        "room": room,
     }
     names |= {"REAL": np.empty(0, real), real: np.dtype(real).type}
     names |= {m: in_precision(getattr(model, m), real) for m in members}

@@ -43,6 +43,7 @@ class Block(IntEnum):
     RUNS = 11  # int32 [2 groups]: first and last neuron of runs in which somebody fired
 
 
+_TOGETHER = 64  # sleepers that are computed side by side
 _AHEAD = 12  # neurons between asking for one's lines of the cache and needing them
 _DENSE = ("advance", "receive", "fires", "payload", "fire")
 _SLEEPING = ("leap", "receive", "fires", "payload", "fire", "quiet")
@@ -131,17 +132,67 @@ class Writer:
             f"    anchors = view(addresses[{int(Block.CELLS)}], {wide * ratio} * n, UINT32)",
         ]
 
-    def load_cell(self) -> list[str]:
-        """Read the state of sleeper j, and the place of its step."""
+    def cell_of(self) -> list[str]:
+        """Where the state of sleeper j lies, and its step."""
         wide, ratio = width(len(self.state)), np.dtype(self.real).itemsize // 4
-        lines = [f"cell = uint64(j) * uint64({wide})"]
-        lines += [f"s_{name} = cells[cell + uint64({k})]" for k, name in enumerate(self.state)]
-        return [*lines, f"place = (cell + uint64({len(self.state)})) * uint64({ratio})"]
+        place = f"place = (cell + uint64({len(self.state)})) * uint64({ratio})"
+        return [f"cell = uint64(j) * uint64({wide})", place]
+
+    def load_cell(self) -> list[str]:
+        """Read the state of sleeper j."""
+        read = [f"s_{name} = cells[cell + uint64({k})]" for k, name in enumerate(self.state)]
+        return [*self.cell_of(), *read]
 
     def store_cell(self) -> list[str]:
         """The opposite."""
         lines = [f"cells[cell + uint64({k})] = s_{name}" for k, name in enumerate(self.state)]
         return [*lines, "anchors[place] = step & 0xFFFFFFFF"]
+
+    def side_by_side(self) -> list[str]:
+        """Arrays for some neurons: their state, the steps since, input, who fires, who is quiet."""
+        names = [f"c_{name}" for name in self.state] + ["since"]
+        names += [f"w_{k}" for k in range(len(self.model.ports))]
+        lines = [f"    {name} = room({_TOGETHER}, REAL)" for name in names]
+        return [*lines, *(f"    {name} = room({_TOGETHER}, UINT8)" for name in ("fires_", "rest"))]
+
+    def gather(self) -> list[str]:
+        """Read the states and the inputs of sleepers, and ask for those of later ones."""
+        ports = range(len(self.model.ports))
+        lines = [f"ahead = awake[min(begin + k + {_AHEAD}, count - 1)]"]
+        lines.append(f"prefetch(cells, {width(len(self.state))} * ahead)")
+        arrays = [f"row_{name}" for name in self.rows] + [f"input_{k}" for k in ports]
+        lines += [f"prefetch({name}, ahead)" for name in arrays]
+        lines += ["j = uint64(awake[begin + k])", *self.load_cell(), _SINCE]
+        lines += [f"c_{name}[k] = s_{name}" for name in self.state]
+        lines.append(f"since[k] = {self.real}(steps)")
+        for port in ports:
+            lines += [f"w_{port}[k] = input_{port}[j]", f"input_{port}[j] = 0"]
+        return lines
+
+    def compute(self) -> list[str]:
+        """Leap to the present and receive; nobody is reset yet."""
+        lines = ["j = uint64(awake[begin + k])"] if self.rows else []
+        lines += [f"s_{name} = c_{name}[k]" for name in self.state]
+        lines += ["steps = since[k]", "if steps > 0:", f"    {self.all} = {self.call('leap')}"]
+        for k in range(len(self.model.ports)):
+            lines.append(f"{self.all} = {self.call('receive', weight=f'w_{k}[k]', port=str(k))}")
+        if self.model.fires is not None:
+            lines.append(f"fires_[k] = {self.call('fires')}")
+        lines.append(f"rest[k] = {self.call('quiet')}")
+        return [*lines, *(f"c_{name}[k] = s_{name}" for name in self.state)]
+
+    def put_back(self) -> list[str]:
+        """Reset who fires, write the states, and list who stays awake."""
+        lines = ["j = uint64(awake[begin + k])", *self.cell_of(), "quiet_now = rest[k] != 0"]
+        lines += [f"s_{name} = c_{name}[k]" for name in self.state]
+        if self.model.fires is not None:
+            lines.append("if fires_[k] != 0:")
+            if self.model.payload is not None:
+                lines.append(f"    sent[j] = {self.call('payload')}")
+            lines += [f"    {self.all} = {self.call('fire')}", "    ids[n_fired] = j"]
+            lines += ["    n_fired += 1", f"    quiet_now = {self.call('quiet')}"]
+        lines += [*self.store_cell(), "awake[n_awake] = j", "listed[j] = not quiet_now"]
+        return [*lines, "n_awake += not quiet_now"]
 
     def receive(self) -> list[str]:
         """Hand the summed input to the neuron and clear it, port by port."""
@@ -233,26 +284,22 @@ def resting_source(
 
 
 def doze_source(model: NeuronModel, rows: tuple, scalars: tuple, real: str) -> str:
-    """Source of ``doze``; for the arguments see :func:`block_source`."""
+    """Source of ``doze``; for the arguments see :func:`block_source`.
+
+    Some neurons at a time are gathered, computed side by side, which the compiler can vectorise,
+    and put back.
+    """
     w = Writer(model, rows, scalars, real)
     lines = ["def doze(at, n, lo, count, step, dt):", "    t = step * dt", *w.views("0:n")]
-    inputs = [f"input_{k}" for k in range(len(model.ports))]
     lines += [
         *w.cells(), w.table("listed", Block.LISTED, "UINT8"),
         w.table("awake", Block.AWAKE, "INT32") + "[lo:]",
-        w.table("ids", Block.FIRED, "INT32") + "[lo:]", *w.sent(),
-        "    n_fired = n_awake = 0", "    for k in range(count):",
-        f"        ahead = awake[min(k + {_AHEAD}, count - 1)]",
-        f"        prefetch(cells, {width(len(w.state))} * ahead)",
-        *(f"        prefetch({name}, ahead)" for name in (*(f"row_{k}" for k in w.rows), *inputs)),
-        "        j = uint64(awake[k])",
+        w.table("ids", Block.FIRED, "INT32") + "[lo:]", *w.sent(), *w.side_by_side(),
+        "    n_fired = n_awake = 0", f"    for begin in range(0, count, {_TOGETHER}):",
+        f"        some = min({_TOGETHER}, count - begin)",
     ]  # fmt: skip
-    note = ["if fired:", "    ids[n_fired] = j", "    n_fired += 1"]
-    body = [*w.load_cell(), _SINCE, "if steps > 0:", f"    {w.all} = {w.call('leap')}"]
-    body += [*w.receive(), *w.fire(note), *w.store_cell()]
-    body += [f"quiet_now = {w.call('quiet')}", "awake[n_awake] = j"]
-    body += ["listed[j] = not quiet_now", "n_awake += not quiet_now"]
-    lines += _indented(body, 8)
+    for body in (w.gather(), w.compute(), w.put_back()):
+        lines += ["        for k in range(some):", *_indented(body, 12)]
     return "\n".join([*lines, "    return n_fired | (n_awake << 32)", ""])
 
 

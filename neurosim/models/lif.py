@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from .. import checks
+from .._jit import exponential
 from ..errors import ParameterError
 from . import currents, exact
 from .base import NeuronModel, Neurons, Value
@@ -50,17 +51,17 @@ def _advance_2(v, i_exc, i_inh, refractory, leak, v_inf, leak_exc, leak_inh, gai
 
 def _leap(v, refractory, steps, v_inf, rate):
     held = min(refractory, steps)
-    return v_inf + (v - v_inf) * math.exp(-rate * (steps - held)), refractory - held
+    return v_inf + (v - v_inf) * exponential(-rate * (steps - held)), refractory - held
 
 
 def _leap_1(v, i_syn, refractory, steps, v_inf, rate, rate_syn, slow_syn, gap_syn, leap_syn):
     held = min(refractory, steps)
     free = steps - held
-    v = v_inf + (v - v_inf) * math.exp(-rate * free)
+    v = v_inf + (v - v_inf) * exponential(-rate * free)
     factor = free if gap_syn == 0.0 else math.expm1(-gap_syn * free)
-    factor = factor * math.exp(-slow_syn * max(free - 1.0, 0.0)) * leap_syn
-    v = v + i_syn * math.exp(-rate_syn * held) * factor
-    return v, i_syn * math.exp(-rate_syn * steps), refractory - held
+    factor = factor * exponential(-slow_syn * max(free - 1.0, 0.0)) * leap_syn
+    v = v + i_syn * exponential(-rate_syn * held) * factor
+    return v, i_syn * exponential(-rate_syn * steps), refractory - held
 
 
 def _leap_2(
@@ -69,13 +70,17 @@ def _leap_2(
 ):  # fmt: skip
     held = min(refractory, steps)
     free = steps - held
-    v = v_inf + (v - v_inf) * math.exp(-rate * free)
+    v = v_inf + (v - v_inf) * exponential(-rate * free)
     exc = free if gap_exc == 0.0 else math.expm1(-gap_exc * free)
     inh = free if gap_inh == 0.0 else math.expm1(-gap_inh * free)
-    exc = exc * math.exp(-slow_exc * max(free - 1.0, 0.0)) * leap_exc
-    inh = inh * math.exp(-slow_inh * max(free - 1.0, 0.0)) * leap_inh
-    v = v + i_exc * math.exp(-rate_exc * held) * exc + i_inh * math.exp(-rate_inh * held) * inh
-    i_exc, i_inh = i_exc * math.exp(-rate_exc * steps), i_inh * math.exp(-rate_inh * steps)
+    exc = exc * exponential(-slow_exc * max(free - 1.0, 0.0)) * leap_exc
+    inh = inh * exponential(-slow_inh * max(free - 1.0, 0.0)) * leap_inh
+    v = (
+        v
+        + i_exc * exponential(-rate_exc * held) * exc
+        + i_inh * exponential(-rate_inh * held) * inh
+    )
+    i_exc, i_inh = i_exc * exponential(-rate_exc * steps), i_inh * exponential(-rate_inh * steps)
     return v, i_exc, i_inh, refractory - held
 
 
