@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from hypothesis import settings
 from hypothesis import strategies as st
 
 import neurosim as ns
 
 WEIGHT_UNIT = 1.0 / 64.0
+FEW = max(4, settings.default.max_examples // 3)  # examples, each with kernels to compile
 
 
 class Dice:

@@ -231,7 +231,7 @@ def test_the_scaling_picture_is_drawn_with_the_caches_that_fill(load, tmp_path):
     assert (tmp_path / "x.png").read_bytes().startswith(b"\x89PNG")
 
 
-@pytest.mark.parametrize("seed", [0, 2])
+@pytest.mark.parametrize("seed", [pytest.param(0, marks=pytest.mark.slow), 2])
 def test_random_networks_spike_the_same_in_every_way_they_are_run(load, monkeypatch, seed):
     determinism = load("determinism")
     monkeypatch.setattr("neurosim.engine.threads.Pace.pieces", determinism.on_threads)

@@ -5,11 +5,10 @@ import pytest
 from convolution_reference import convolution, summed, transposed
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from strategies import FEW
 
 import neurosim as ns
 from neurosim.errors import BuildError, FormatError, ParameterError
-
-FEW = max(4, settings.default.max_examples // 3)  # each has kernels to compile
 
 
 def matrix_of(rule, shape):

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import cases
+from strategies import FEW, cases
 
 import neurosim as ns
 
@@ -23,6 +23,7 @@ def assert_equal_spikes(a, b, names, *, shift=0.0):
 
 
 @given(cases(exact=False, bias=False, poisson=False), st.integers(1, 40))
+@settings(max_examples=FEW)
 def test_inputs_shifted_by_k_steps_shift_every_spike_by_k_steps(case, k):
     early = run(case, case.network())
     late = run(case, case.network(shift=k), extra_steps=k)
@@ -30,6 +31,7 @@ def test_inputs_shifted_by_k_steps_shift_every_spike_by_k_steps(case, k):
 
 
 @given(cases(exact=False))
+@settings(max_examples=FEW)
 def test_an_unconnected_population_changes_nothing(case):
     alone = run(case, case.network())
     bystander = ns.LIF(5, i_ext=3.0, tau_m=7.0)

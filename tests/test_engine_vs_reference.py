@@ -57,7 +57,7 @@ def neuron_spikes(case, result):
 
 @pytest.mark.parametrize(
     "n_networks",
-    [20, pytest.param(200, marks=pytest.mark.slow)],  # each has kernels to compile
+    [8, pytest.param(200, marks=pytest.mark.slow)],  # each has kernels to compile
 )
 def test_engine_and_reference_agree_spike_for_spike_on_random_networks(n_networks):
     activity = []

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 import reference
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from strategies import FEW
 
 import neurosim as ns
 from neurosim.connectivity.delays import to_steps
@@ -65,13 +66,16 @@ def assert_same(result: ns.Result, run: reference.Run, time: float = 1.0) -> Non
 
 
 @given(st.integers(0, 10_000))
+@settings(max_examples=FEW)
 def test_graded_networks_agree_with_the_naive_simulator(seed):
     net = network(seed)
     run = reference.simulate(net, STEPS)
     assert_same(ns.simulate(net, STEPS, dtype="float64", progress=False), run)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize(
+    "seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 6))]
+)
 def test_threads_cuts_and_saved_states_change_no_payload(seed, tmp_path):
     net = network(seed)
     whole = ns.simulate(net, STEPS, progress=False)

@@ -222,6 +222,7 @@ def order_fit(**options) -> ns.learning.History:
     )  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_order_of_two_spikes_is_learnt_and_holds_in_both_engines():
     history = order_fit()
     assert history.rows[-1]["accuracy"] == 1.0
