@@ -8,7 +8,7 @@ import pytest
 
 from neurosim._jit import JIT
 from neurosim.conversion import NothingConverted, convert, evaluate
-from neurosim.conversion.graph import Dense, LayerGraph, fold_linear
+from neurosim.conversion.chain import Dense, LayerGraph, fold_linear
 from neurosim.conversion.inputs import EventInput, RateInput
 from neurosim.conversion.rates import quantised, spike_counts
 from neurosim.conversion.threshold import choose_thresholds, normalise

@@ -9,7 +9,7 @@ import numpy as np
 from ..connectivity.rules import FromMatrix
 from ..models import IF, SpikeSource
 from ..network import Network
-from .graph import Dense
+from .chain import Dense
 
 INPUT = "input"
 # Far above T times any output: the read-out is an integrator that never fires.

@@ -9,7 +9,7 @@ from .. import checks
 from ..errors import ParameterError
 from ..network import Network
 from .build import build, first_layer
-from .graph import LayerGraph, fold_linear
+from .chain import LayerGraph, fold_linear
 from .inputs import EventInput, RateInput, SpikeArrays
 from .report import ConversionReport, measure
 from .sklearn_mlp import read_sklearn

@@ -1,136 +1,148 @@
-"""What is the network to convert? A short chain of dense layers, whatever wrote it.
+"""What is the network to convert? Operations on arrays, each fed by earlier ones.
 
-Readers (:mod:`.sklearn_mlp`) make a :class:`LayerGraph`; thresholds, the report
-and the network builder see nothing else.
+Readers make a :class:`LayerGraph` of whatever wrote the network, in the conventions of PyTorch
+and ONNX: channels first, one sample without its batch axis. Evaluating it here is slow and
+obvious, in float64; everything that a conversion does is held against it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from .. import checks
 from ..errors import BuildError, ParameterError
+from .nodes import Input, Node
 
 
 class NothingConverted(BuildError):
     """A model was read, and no part of it would have become spiking neurons."""
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Dense:
-    """One fully connected layer: ``y = f(x @ weight + bias)``.
+class UnsupportedOperations(BuildError):
+    """A model has operations that cannot become spikes; the message lists them all.
 
-    Parameters
+    Attributes
     ----------
-    name : str
-    weight : float64[n_in, n_out]
-    bias : float64[n_out]
-    activation : {"relu", "identity"}
+    found : tuple of (str, str, str)
+        of each: the node, the operation, and what to do instead.
     """
 
-    name: str
-    weight: np.ndarray
-    bias: np.ndarray
-    activation: str
-
-    def __post_init__(self) -> None:
-        owner = f"Dense {self.name!r}"
-        weight = checks.array(owner, "weight", self.weight)
-        if weight.ndim != 2:
-            raise ParameterError(f"{owner}.weight must have 2 axes, got shape {weight.shape}")
-        bias = checks.array(owner, "bias", self.bias, shape=(weight.shape[1],))
-        checks.choice(owner, "activation", self.activation, ("relu", "identity"))
-        object.__setattr__(self, "weight", weight)
-        object.__setattr__(self, "bias", bias)
-
-    def __repr__(self) -> str:
-        n_in, n_out = self.weight.shape
-        return f"Dense({self.name!r}, {n_in} -> {n_out}, {self.activation})"
-
-    def __call__(self, x: np.ndarray) -> np.ndarray:
-        """Return the activations, float64[samples, n_out]."""
-        y = x @ self.weight + self.bias
-        return np.maximum(y, 0.0) if self.activation == "relu" else y
+    def __init__(self, source: str, found: tuple[tuple[str, str, str], ...]) -> None:
+        lines = [f"{source} has {len(found)} operation(s) that cannot be converted:"]
+        lines += [f"  {node}: {operation}: {remedy}" for node, operation, remedy in found]
+        super().__init__("\n".join(lines))
+        self.found = tuple(found)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LayerGraph:
-    """A chain of layers with a linear read-out at its end.
+    """A network of operations without cycles, one input and one output.
 
     Parameters
     ----------
     source : str
-        what was read, for messages: ``"MLPClassifier"``.
-    layers : tuple of Dense
+        what was read, for messages: ``"MLPClassifier"``, ``"model.onnx"``.
+    nodes : tuple of Node
+        each behind those that it is fed by; exactly one :class:`~.nodes.Input`.
+    output : str
+        the node whose value is the network's output, without a softmax.
     classes : ndarray or None
         labels by output unit, two labels for a single output unit (the second
         one where the output is positive); None for regression.
+
+    Attributes
+    ----------
+    shapes : dict of str to tuple of int
+        of the value of each node, for one sample.
+
+    Raises
+    ------
+    ParameterError
+        Names that are taken or unknown, shapes that do not fit.
+
+    Examples
+    --------
+    >>> from neurosim.conversion.nodes import Linear, Rectify
+    >>> hidden = Linear("hidden", ("x",), np.array([[1.0, -1.0]]), np.zeros(1))
+    >>> graph = LayerGraph("two lines", (Input("x", (2,)), hidden, Rectify("relu", ("hidden",))),
+    ...                    "relu", None)
+    >>> graph.values([[3.0, 1.0], [1.0, 3.0]])["relu"].tolist()
+    [[2.0], [0.0]]
     """
 
     source: str
-    layers: tuple[Dense, ...]
+    nodes: tuple[Node, ...]
+    output: str
     classes: np.ndarray | None
+    shapes: dict[str, tuple[int, ...]] = field(init=False)
 
     def __post_init__(self) -> None:
-        for before, after in zip(self.layers, self.layers[1:], strict=False):
-            if before.weight.shape[1] != after.weight.shape[0]:
+        shapes: dict[str, tuple[int, ...]] = {}
+        for node in self.nodes:
+            if node.name in shapes:
                 raise ParameterError(
-                    f"LayerGraph: layer {after.name!r} takes {after.weight.shape[0]} inputs, "
-                    f"but layer {before.name!r} has {before.weight.shape[1]} outputs"
+                    f"LayerGraph: names must be unique, got {node.name!r} twice in {self.source}"
                 )
+            missing = [name for name in node.inputs if name not in shapes]
+            if missing:
+                raise ParameterError(
+                    f"LayerGraph: node {node.name!r} is fed by {missing[0]!r}, which is not before "
+                    f"it in {self.source}"
+                )
+            shapes[node.name] = node.shape_of(*(shapes[name] for name in node.inputs))
+        inputs = sum(isinstance(node, Input) for node in self.nodes)
+        if inputs != 1 or self.output not in shapes:
+            raise ParameterError(
+                f"LayerGraph: {self.source} must have one input and an output among its nodes, got "
+                f"{inputs} input(s) and the output {self.output!r}"
+            )
+        object.__setattr__(self, "shapes", shapes)
+
+    @property
+    def input(self) -> Input:
+        """The node that stands for a sample."""
+        return next(node for node in self.nodes if isinstance(node, Input))
 
     @property
     def n_in(self) -> int:
         """Number of inputs."""
-        return self.layers[0].weight.shape[0]
+        return int(np.prod(self.input.shape))
 
     @property
     def n_out(self) -> int:
         """Number of outputs."""
-        return self.layers[-1].weight.shape[1]
+        return int(np.prod(self.shapes[self.output]))
 
-    def activations(self, x: np.ndarray) -> list[np.ndarray]:
-        """Return every layer's activations, each float64[samples, n]."""
-        result = []
-        for layer in self.layers:
-            x = layer(x)
-            result.append(x)
+    def values(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """Return the value of every node, float64[samples, *shape], for inputs of that shape."""
+        result: dict[str, np.ndarray] = {}
+        for node in self.nodes:
+            if isinstance(node, Input):
+                result[node.name] = node.checked(x)
+            else:
+                result[node.name] = node(*(result[name] for name in node.inputs))
         return result
+
+    def outputs(self, x: np.ndarray) -> np.ndarray:
+        """Return what the network says, float64[samples, n_out]."""
+        return self.values(x)[self.output].reshape(len(x), -1)
 
     def decide(self, outputs: np.ndarray) -> np.ndarray:
         """Turn outputs float64[samples, n_out] into labels, or values for regression."""
-        if self.classes is None:
-            return outputs[:, 0] if self.n_out == 1 else outputs
-        if self.n_out == 1:
-            return self.classes[(outputs[:, 0] > 0).astype(int)]
-        return self.classes[np.argmax(outputs, axis=1)]
+        return decide(self.classes, outputs)
+
+    def __repr__(self) -> str:
+        return f"LayerGraph({self.source}, {len(self.nodes)} nodes, {self.n_in} -> {self.n_out})"
 
 
-def fold_linear(graph: LayerGraph) -> LayerGraph:
-    """Merge every hidden layer without a non-linearity into the layer after it.
+def decide(classes: np.ndarray | None, outputs: np.ndarray) -> np.ndarray:
+    """Turn outputs (samples, n_out) into labels, or values where there are no classes.
 
-    ``(x W1 + b1) W2 + b2 = x (W1 W2) + (b1 W2 + b2)``: exact, and such a layer
-    has negative values, which spike counts cannot carry.
-
-    Raises
-    ------
-    NothingConverted
-        No ReLU layer is left, so no spiking neuron would be made.
+    >>> decide(np.array(["no", "yes"]), np.array([[0.3], [-2.0]])).tolist()
+    ['yes', 'no']
     """
-    layers: list[Dense] = []
-    for layer in graph.layers:
-        if layers and layers[-1].activation == "identity":
-            before = layers.pop()
-            layer = Dense(
-                layer.name,
-                before.weight @ layer.weight,
-                before.bias @ layer.weight + layer.bias,
-                layer.activation,
-            )
-        layers.append(layer)
-    if not any(layer.activation == "relu" for layer in layers):
-        raise NothingConverted(
-            f"{graph.source} has no ReLU layer, so no spiking neuron would be made: "
-            "a linear model needs no spikes; train with activation='relu' and a hidden layer"
-        )
-    return LayerGraph(graph.source, tuple(layers), graph.classes)
+    single = outputs.shape[1] == 1
+    if classes is None:
+        return outputs[:, 0] if single else outputs
+    if single:
+        return classes[(outputs[:, 0] > 0).astype(int)]
+    return classes[np.argmax(outputs, axis=1)]

@@ -6,7 +6,7 @@ tests hold the simulated network against it.
 
 import numpy as np
 
-from .graph import Dense
+from .chain import Dense
 
 
 def spike_counts(

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .graph import Dense, LayerGraph
+from .chain import Dense, LayerGraph
 from .rates import quantised, spike_counts
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError
-from .graph import Dense, LayerGraph
+from .chain import Dense, LayerGraph
 
 _SUPPORTED = "MLPClassifier or MLPRegressor of scikit-learn"
 SCALERS = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler")

@@ -9,7 +9,7 @@ import numpy as np
 
 from .. import checks
 from ..errors import ParameterError
-from .graph import Dense, LayerGraph
+from .chain import Dense, LayerGraph
 
 METHODS = ("percentile", "max")
 
