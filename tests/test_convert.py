@@ -135,7 +135,7 @@ def test_normalised_layers_compute_the_same_function_rescaled(input_unit):
 
 
 def graph_of(model):
-    from neurosim.conversion.sklearn_mlp import read_sklearn
+    from neurosim.conversion.chain import read_sklearn
 
     return read_sklearn(model)
 

@@ -5,6 +5,7 @@ and the network builder see nothing else.
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -131,3 +132,115 @@ def fold_linear(graph: LayerGraph) -> LayerGraph:
             "a linear model needs no spikes; train with activation='relu' and a hidden layer"
         )
     return LayerGraph(graph.source, tuple(layers), graph.classes)
+
+
+_SUPPORTED = "MLPClassifier or MLPRegressor of scikit-learn"
+SCALERS = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler")
+
+
+def read_sklearn(model: Any) -> LayerGraph:
+    """Read a fitted MLP, alone or at the end of a pipeline of scalers.
+
+    Parameters
+    ----------
+    model : MLPClassifier, MLPRegressor or Pipeline
+        hidden activation ``relu`` (or ``identity``, folded away later).
+
+    Returns
+    -------
+    LayerGraph
+
+    Raises
+    ------
+    ParameterError
+        Another kind of model, one not fitted yet, a hidden activation that spike
+        counts cannot carry, a multi-label classifier, or a read-out that is not
+        linear; each with the nearest remedy.
+    """
+    kind = type(model).__name__
+    if kind == "Pipeline":
+        return _read_pipeline(model)
+    if not all(hasattr(model, key) for key in ("activation", "hidden_layer_sizes", "predict")):
+        raise ParameterError(f"convert: model must be a fitted {_SUPPORTED}, got {kind}")
+    if not hasattr(model, "coefs_"):
+        raise ParameterError(f"convert: {kind} is not fitted yet; call its fit(x, y) first")
+    if model.activation not in ("relu", "identity"):
+        raise ParameterError(
+            f"convert: {kind}.activation must be 'relu' or 'identity', got "
+            f"{model.activation!r}: a spike count is never negative and not bounded by a "
+            "smooth curve; train again with activation='relu'"
+        )
+    last = len(model.coefs_) - 1
+    layers = tuple(
+        Dense(
+            f"hidden{k + 1}" if k < last else "output",
+            np.asarray(weight),
+            np.asarray(bias),
+            model.activation if k < last else "identity",
+        )
+        for k, (weight, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True))
+    )
+    return LayerGraph(kind, layers, _classes(model, kind))
+
+
+def _classes(model: Any, kind: str) -> np.ndarray | None:
+    """Return labels of a classifier, None of a regressor; refuse what is neither."""
+    read_out = getattr(model, "out_activation_", "identity")
+    if not hasattr(model, "classes_"):
+        if read_out != "identity":
+            raise ParameterError(
+                f"convert: the read-out of {kind} is {read_out!r}, it must be 'identity'; "
+                "train with loss='squared_error', on the logarithm of the target if it "
+                "must stay positive"
+            )
+        return None
+    classes = np.asarray(model.classes_)
+    if getattr(model, "n_outputs_", 1) > 1 and read_out == "logistic":
+        raise ParameterError(
+            f"convert: a multi-label {kind} is not supported; train one classifier per label"
+        )
+    return classes
+
+
+def _read_pipeline(pipeline: Any) -> LayerGraph:
+    """Read the MLP at the end; fold the scalers into its first layer, last one first."""
+    *scalers, (_, model) = pipeline.steps
+    refused = [
+        f"{name!r} ({type(step).__name__})"
+        for name, step in scalers
+        if type(step).__name__ not in SCALERS
+    ]
+    if refused:
+        raise ParameterError(
+            f"convert: pipeline steps {', '.join(refused)} are not supported, only "
+            f"{', '.join(SCALERS)} before the MLP; convert pipeline[-1] and give it "
+            "pipeline[:-1].transform(x)"
+        )
+    graph = read_sklearn(model)
+    first = graph.layers[0]
+    for name, scaler in reversed(scalers):
+        first = _fold(first, name, scaler)
+    return LayerGraph(graph.source, (first, *graph.layers[1:]), graph.classes)
+
+
+def _fold(layer: Dense, name: str, scaler: Any) -> Dense:
+    """Fold ``z = x * gain + shift``: ``z W + b = x (gain W) + (shift W + b)``."""
+    n = layer.weight.shape[0]
+    if not hasattr(scaler, "n_features_in_"):
+        raise ParameterError(f"convert: pipeline step {name!r} is not fitted yet; call fit first")
+    kind = type(scaler).__name__
+    if kind == "MinMaxScaler":
+        if scaler.clip:
+            raise ParameterError(
+                f"convert: pipeline step {name!r} (MinMaxScaler) has clip=True, which is not "
+                "linear; use clip=False"
+            )
+        gain, shift = scaler.scale_, scaler.min_
+    else:
+        scale = np.ones(n) if scaler.scale_ is None else scaler.scale_
+        gain, mean = 1.0 / scale, getattr(scaler, "mean_", None)
+        shift = np.zeros(n) if mean is None else -mean * gain
+        if kind == "StandardScaler" and not scaler.with_mean:
+            shift = np.zeros(n)
+    weight = layer.weight * np.reshape(gain, (n, 1))
+    return Dense(layer.name, weight, shift @ layer.weight + layer.bias, layer.activation)

@@ -9,10 +9,9 @@ from .. import checks
 from ..errors import ParameterError
 from ..network import Network
 from .build import build, first_layer
-from .chain import LayerGraph, fold_linear
+from .chain import LayerGraph, fold_linear, read_sklearn
 from .inputs import EventInput, RateInput, SpikeArrays
 from .report import ConversionReport, measure
-from .sklearn_mlp import read_sklearn
 from .threshold import calibration_data, choose_thresholds, normalise
 
 READ_OUT = "output"

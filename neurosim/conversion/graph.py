@@ -5,12 +5,14 @@ and ONNX: channels first, one sample without its batch axis. Evaluating it here 
 obvious, in float64; everything that a conversion does is held against it.
 """
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..errors import BuildError, ParameterError
 from .nodes import Input, Node
+from .windows import affordable_values
 
 
 class NothingConverted(BuildError):
@@ -88,7 +90,9 @@ class LayerGraph:
                     f"LayerGraph: node {node.name!r} is fed by {missing[0]!r}, which is not before "
                     f"it in {self.source}"
                 )
-            shapes[node.name] = node.shape_of(*(shapes[name] for name in node.inputs))
+            shape = node.shape_of(*(shapes[name] for name in node.inputs))
+            affordable_values(node.owner, math.prod(shape))
+            shapes[node.name] = shape
         inputs = sum(isinstance(node, Input) for node in self.nodes)
         if inputs != 1 or self.output not in shapes:
             raise ParameterError(

@@ -5,17 +5,23 @@ and ONNX. These are the definitions: slow, obvious, a few samples at a time.
 """
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import product
 
 import numpy as np
 
 from .. import checks
 from ..errors import ParameterError
-
-Pairs = tuple[tuple[int, int], ...]
-_SAMPLES_AT_ONCE = 16
+from .windows import (
+    Pairs,
+    check_numbers,
+    check_pairs,
+    check_pool,
+    count_windows,
+    extended,
+    few,
+    pooled_shape,
+    windows,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -132,8 +138,8 @@ class Convolve(Node):
         object.__setattr__(self, "bias", bias)
         checks.integer(self.owner, "groups", self.groups, low=1)
         for name, low in (("stride", 1), ("dilation", 1)):
-            _numbers(self.owner, name, getattr(self, name), weight.ndim - 2, low)
-        _pairs(self.owner, self.padding, weight.ndim - 2)
+            check_numbers(self.owner, name, getattr(self, name), weight.ndim - 2, low)
+        check_pairs(self.owner, self.padding, weight.ndim - 2)
 
     def shape_of(self, *shapes):
         (shape,) = shapes
@@ -147,11 +153,11 @@ class Convolve(Node):
             raise ParameterError(
                 f"{self.owner}.groups must divide its {n_out} channels, got {self.groups}"
             )
-        space = _windows(self.owner, shape[1:], taps, self.stride, self.padding, self.dilation)
+        space = count_windows(self.owner, shape[1:], taps, self.stride, self.padding, self.dilation)
         return (n_out, *space)
 
     def __call__(self, *values):
-        pieces = [self._some(x) for x in _few(values[0])]
+        pieces = [self._some(x) for x in few(values[0])]
         return np.concatenate(pieces)
 
     def _some(self, x):
@@ -254,11 +260,11 @@ class AveragePool(Node):
     ceil: bool = False
 
     def __post_init__(self) -> None:
-        _check_pool(self.owner, self.window, self.stride, self.padding)
+        check_pool(self.owner, self.window, self.stride, self.padding)
 
     def extended(self, space: tuple[int, ...]) -> Pairs:
         """Return the padding, with what ``ceil`` adds behind."""
-        return _extended(space, self.window, self.stride, self.padding, self.ceil)
+        return extended(space, self.window, self.stride, self.padding, self.ceil)
 
     def divisors(self, space: tuple[int, ...]) -> np.ndarray:
         """Return how many places each window divides by, float64[*space_out]."""
@@ -276,7 +282,7 @@ class AveragePool(Node):
     def shape_of(self, *shapes):
         (shape,) = shapes
         padding = self.extended(shape[1:]) if len(shape) - 1 == len(self.window) else ()
-        return _pooled(self.owner, shape, self.window, self.stride, padding)
+        return pooled_shape(self.owner, shape, self.window, self.stride, padding)
 
     def __call__(self, *values):
         (x,) = values
@@ -295,16 +301,16 @@ class MaxPool(Node):
     ceil: bool = False
 
     def __post_init__(self) -> None:
-        _check_pool(self.owner, self.window, self.stride, self.padding)
+        check_pool(self.owner, self.window, self.stride, self.padding)
 
     def extended(self, space: tuple[int, ...]) -> Pairs:
         """Return the padding, with what ``ceil`` adds behind."""
-        return _extended(space, self.window, self.stride, self.padding, self.ceil)
+        return extended(space, self.window, self.stride, self.padding, self.ceil)
 
     def shape_of(self, *shapes):
         (shape,) = shapes
         padding = self.extended(shape[1:]) if len(shape) - 1 == len(self.window) else ()
-        return _pooled(self.owner, shape, self.window, self.stride, padding)
+        return pooled_shape(self.owner, shape, self.window, self.stride, padding)
 
     def __call__(self, *values):
         (x,) = values
@@ -381,84 +387,3 @@ class Transpose(Node):
 
     def __call__(self, *values):
         return values[0].transpose(0, *(k + 1 for k in self.axes))
-
-
-def windows(x, window, stride, padding, dilation, outside: float) -> np.ndarray:
-    """Return what each window sees: a view [samples, channels, *space_out, *window]."""
-    dilation = dilation or (1,) * len(window)
-    x = np.pad(x, [(0, 0), (0, 0), *padding], constant_values=outside)
-    reach = tuple(d * (k - 1) + 1 for d, k in zip(dilation, window, strict=True))
-    seen = np.lib.stride_tricks.sliding_window_view(x, reach, axis=tuple(range(2, x.ndim)))
-    steps = tuple(slice(None, None, s) for s in stride)
-    return seen[(slice(None), slice(None), *steps, *(slice(None, None, d) for d in dilation))]
-
-
-def places(window: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-    """Yield the places of a window in C order."""
-    return product(*map(range, window))
-
-
-def _few(x: np.ndarray) -> list[np.ndarray]:
-    """A few samples at a time, so that windows that are written out stay small."""
-    return [x[k : k + _SAMPLES_AT_ONCE] for k in range(0, len(x), _SAMPLES_AT_ONCE)] or [x]
-
-
-def _numbers(owner: str, name: str, value: tuple[int, ...], n: int, low: int) -> None:
-    if len(value) != n:
-        raise ParameterError(f"{owner}.{name} must have {n} numbers, got {value!r}")
-    for one in value:
-        checks.integer(owner, name, one, low=low)
-
-
-def _pairs(owner: str, padding: Pairs, n: int) -> None:
-    if len(padding) != n:
-        raise ParameterError(f"{owner}.padding must have {n} pairs, got {padding!r}")
-    for pair in padding:
-        _numbers(owner, "padding", pair, 2, 0)
-
-
-def _check_pool(owner: str, window, stride, padding) -> None:
-    _numbers(owner, "window", window, len(window), 1)
-    _numbers(owner, "stride", stride, len(window), 1)
-    _pairs(owner, padding, len(window))
-    for size, pair in zip(window, padding, strict=True):
-        if max(pair) >= size:
-            raise ParameterError(
-                f"{owner}.padding must be smaller than the window {window}, got {padding}"
-            )
-
-
-def _extended(space, window, stride, padding, ceil: bool) -> Pairs:
-    if not ceil:
-        return tuple(padding)
-    result = []
-    for n, k, s, (before, after) in zip(space, window, stride, padding, strict=True):
-        rest = (before + n + after - k) % s
-        # A further window must begin inside the input or the padding before it.
-        begins = before + n + after - k - rest + s
-        more = s - rest if rest and begins < before + n else 0
-        result.append((before, after + more))
-    return tuple(result)
-
-
-def _windows(owner, space, window, stride, padding, dilation) -> tuple[int, ...]:
-    result = []
-    for n, k, s, pair, d in zip(space, window, stride, padding, dilation, strict=True):
-        room = n + sum(pair) - d * (k - 1) - 1
-        if room < 0:
-            raise ParameterError(
-                f"{owner}: a window of {tuple(window)} must fit into its input, got the space "
-                f"{tuple(space)}; give larger samples"
-            )
-        result.append(room // s + 1)
-    return tuple(result)
-
-
-def _pooled(owner, shape, window, stride, padding) -> tuple[int, ...]:
-    if len(shape) - 1 != len(window):
-        raise ParameterError(
-            f"{owner}: its input must have channels and {len(window)} axes of space, got shape "
-            f"{shape}"
-        )
-    space = _windows(owner, shape[1:], window, stride, padding, (1,) * len(window))
-    return (shape[0], *space)

@@ -13,7 +13,7 @@ from ..connectivity.convolution import Convolution
 from ..connectivity.pooling import Dense, SumPool
 from ..connectivity.rules import FromMatrix, Rule
 from ..errors import BuildError
-from .nodes import Pairs, places
+from .windows import Pairs, places
 
 # Numbers of a matrix that is written out: 1 GiB in float64.
 MOST_NUMBERS = 2**27

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from ..errors import ParameterError
-from .chain import Dense, LayerGraph
+from .graph import LayerGraph
+from .nodes import ChannelAffine, Input, Linear, Node, Rectify
 
 _SUPPORTED = "MLPClassifier or MLPRegressor of scikit-learn"
 SCALERS = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler")
@@ -47,17 +48,20 @@ def read_sklearn(model: Any) -> LayerGraph:
             f"{model.activation!r}: a spike count is never negative and not bounded by a "
             "smooth curve; train again with activation='relu'"
         )
+    return LayerGraph(kind, *_layers(model), _classes(model, kind))
+
+
+def _layers(model: Any, scalers: tuple[Node, ...] = ()) -> tuple[tuple[Node, ...], str]:
+    """Return the nodes of an MLP behind those of its scalers, and the name of the last one."""
+    n_in = np.shape(model.coefs_[0])[0]
+    nodes: list[Node] = [Input("input", (n_in,)), *scalers]
     last = len(model.coefs_) - 1
-    layers = tuple(
-        Dense(
-            f"hidden{k + 1}" if k < last else "output",
-            np.asarray(weight),
-            np.asarray(bias),
-            model.activation if k < last else "identity",
-        )
-        for k, (weight, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True))
-    )
-    return LayerGraph(kind, layers, _classes(model, kind))
+    for k, (weight, bias) in enumerate(zip(model.coefs_, model.intercepts_, strict=True)):
+        name = f"hidden{k + 1}" if k < last else "output"
+        nodes.append(Linear(name, (nodes[-1].name,), np.transpose(weight), np.asarray(bias)))
+        if k < last and model.activation == "relu":
+            nodes.append(Rectify(f"{name}.relu", (name,)))
+    return tuple(nodes), nodes[-1].name
 
 
 def _classes(model: Any, kind: str) -> np.ndarray | None:
@@ -80,7 +84,7 @@ def _classes(model: Any, kind: str) -> np.ndarray | None:
 
 
 def _read_pipeline(pipeline: Any) -> LayerGraph:
-    """Read the MLP at the end; fold the scalers into its first layer, last one first."""
+    """Read the MLP at the end; the scalers are operations before it."""
     *scalers, (_, model) = pipeline.steps
     refused = [
         f"{name!r} ({type(step).__name__})"
@@ -94,15 +98,16 @@ def _read_pipeline(pipeline: Any) -> LayerGraph:
             "pipeline[:-1].transform(x)"
         )
     graph = read_sklearn(model)
-    first = graph.layers[0]
-    for name, scaler in reversed(scalers):
-        first = _fold(first, name, scaler)
-    return LayerGraph(graph.source, (first, *graph.layers[1:]), graph.classes)
+    before, nodes = "input", []
+    for name, scaler in scalers:
+        node = f"step {name}"
+        nodes.append(ChannelAffine(node, (before,), *_scaling(name, scaler, graph.n_in)))
+        before = node
+    return LayerGraph(graph.source, *_layers(model, tuple(nodes)), graph.classes)
 
 
-def _fold(layer: Dense, name: str, scaler: Any) -> Dense:
-    """Fold ``z = x * gain + shift``: ``z W + b = x (gain W) + (shift W + b)``."""
-    n = layer.weight.shape[0]
+def _scaling(name: str, scaler: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return gain and shift of ``z = x * gain + shift``."""
     if not hasattr(scaler, "n_features_in_"):
         raise ParameterError(f"convert: pipeline step {name!r} is not fitted yet; call fit first")
     kind = type(scaler).__name__
@@ -119,5 +124,4 @@ def _fold(layer: Dense, name: str, scaler: Any) -> Dense:
         shift = np.zeros(n) if mean is None else -mean * gain
         if kind == "StandardScaler" and not scaler.with_mean:
             shift = np.zeros(n)
-    weight = layer.weight * np.reshape(gain, (n, 1))
-    return Dense(layer.name, weight, shift @ layer.weight + layer.bias, layer.activation)
+    return np.asarray(gain), np.asarray(shift)
