@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import neurosim as ns
 from neurosim.conversion import nodes as n
+from neurosim.conversion import pools
 from neurosim.conversion.graph import LayerGraph, NothingConverted, UnsupportedOperations
 from neurosim.conversion.merging import behind, beside
 from neurosim.conversion.operators import Full, Kernel, TooLarge, factors, identity, mixing
@@ -87,13 +88,13 @@ def test_a_convolution_is_the_sum_that_its_docstring_says():
 
 def test_pooling_divides_by_the_places_that_count():
     x = np.arange(1.0, 6.0).reshape(1, 1, 5)
-    inside = n.AveragePool("a", ("x",), (3,), (2,), ((1, 1),), count_include_pad=False)
-    padded = n.AveragePool("a", ("x",), (3,), (2,), ((1, 1),), count_include_pad=True)
+    inside = pools.AveragePool("a", ("x",), (3,), (2,), ((1, 1),), count_include_pad=False)
+    padded = pools.AveragePool("a", ("x",), (3,), (2,), ((1, 1),), count_include_pad=True)
     assert inside(x)[0, 0].tolist() == [1.5, 3.0, 4.5]
     assert padded(x)[0, 0].tolist() == [1.0, 3.0, 3.0]
-    ceil = n.AveragePool("a", ("x",), (2,), (2,), ((0, 0),), True, True)
+    ceil = pools.AveragePool("a", ("x",), (2,), (2,), ((0, 0),), True, True)
     assert ceil(x)[0, 0].tolist() == [1.5, 3.5, 5.0]
-    largest = n.MaxPool("m", ("x",), (2,), (2,), ((1, 1),))
+    largest = pools.MaxPool("m", ("x",), (2,), (2,), ((1, 1),))
     assert largest(-x)[0, 0].tolist() == [-1.0, -2.0, -4.0]
 
 
@@ -196,7 +197,7 @@ def residual(rng, *, classes=None):
         convolve(rng, "stem", "scaler", 2, 4),
         affine(rng, "bn0", "stem", 4),
         n.Rectify("relu0", ("bn0",)),
-        n.MaxPool("pool", ("relu0",), (3, 3), (2, 2), ((1, 1), (1, 1))),
+        pools.MaxPool("pool", ("relu0",), (3, 3), (2, 2), ((1, 1), (1, 1))),
         convolve(rng, "a", "pool", 4, 6, stride=2),
         affine(rng, "bn1", "a", 6),
         n.Rectify("relu1", ("bn1",)),
@@ -205,7 +206,7 @@ def residual(rng, *, classes=None):
         convolve(rng, "short", "pool", 4, 6, (1, 1), 0, 2),
         n.Add("sum", ("bn2", "short")),
         n.Rectify("relu2", ("sum",), "relu", 1.5),
-        n.AveragePool("mean", ("relu2",), (3, 2), (3, 2), ((0, 0), (0, 0))),
+        pools.AveragePool("mean", ("relu2",), (3, 2), (3, 2), ((0, 0), (0, 0))),
         n.Flatten("flat", ("mean",), (6,)),
         linear(rng, "last", "flat", 6, 5),
         classes=classes,
@@ -243,7 +244,7 @@ def test_rectifiers_move_before_max_pooling_and_factors_that_are_negative_do_not
         return graph_of(
             n.Input("x", (1, 8, 8)),
             convolve(rng, "conv", "x", 1, 3),
-            n.MaxPool("pool", ("conv",), (2, 2), (2, 2), ((0, 0), (0, 0))),
+            pools.MaxPool("pool", ("conv",), (2, 2), (2, 2), ((0, 0), (0, 0))),
             n.ChannelAffine("bn", ("pool",), np.array(scale), rng.normal(size=3)),
             n.Rectify("relu", ("bn",)),
             n.Flatten("flat", ("relu",), (48,)),
@@ -278,6 +279,25 @@ def test_concatenation_and_values_used_twice():
     carried(plan, x)
 
 
+def test_padding_is_done_by_what_follows():
+    rng = np.random.default_rng(8)
+    x = rng.normal(size=(2, 1, 7, 7))
+    graph = graph_of(
+        n.Input("x", (1, 7, 7)),
+        n.Pad("wide", ("x",), ((2, 1), (0, 3))),
+        convolve(rng, "a", "wide", 1, 3),
+        n.Rectify("ra", ("a",)),
+        n.Pad("again", ("ra",), ((1, 1), (1, 1))),
+        pools.MaxPool("pool", ("again",), (3, 3), (2, 2), ((0, 0), (0, 0))),
+        n.Flatten("flat", ("pool",), (75,)),
+        linear(rng, "last", "flat", 75, 2),
+    )
+    plan = agree(graph, x)
+    assert plan["a"].terms[0].operator.padding == ((3, 2), (1, 4))
+    assert plan["pool"].pool.padding == ((1, 1), (1, 1))
+    carried(plan, x)
+
+
 def test_channels_last_models_are_read_as_they_are():
     """As Keras exports: transposed on the way in, and before the matrix."""
     rng = np.random.default_rng(6)
@@ -287,7 +307,10 @@ def test_channels_last_models_are_read_as_they_are():
         n.Transpose("to first", ("x",), (2, 0, 1)),
         convolve(rng, "conv", "to first", 3, 4, (2, 2), 0),
         n.Transpose("to last", ("conv",), (1, 2, 0)),
-        n.Rectify("relu", ("to last",)),
+        n.Transpose("turn", ("to last",), (2, 0, 1)),
+        affine(rng, "bn", "turn", 4),
+        n.Transpose("turn back", ("bn",), (1, 2, 0)),
+        n.Rectify("relu", ("turn back",)),
         n.Reshape("flat", ("relu",), (6 * 4 * 4,)),
         linear(rng, "last", "flat", 96, 5),
     )
@@ -317,11 +340,11 @@ def test_random_graphs_are_planned_exactly(seed):
             node = affine(rng, name, source, s[0])
         elif kind == "mean":
             include = bool(rng.integers(2))
-            node = n.AveragePool(
+            node = pools.AveragePool(
                 name, (source,), (2, 2), (1, 2), ((1, 0), (0, 1)), include, bool(rng.integers(2))
             )
         elif kind == "max" and source in positive and not turned:
-            node = n.MaxPool(
+            node = pools.MaxPool(
                 name, (source,), (2, 2), (2, 1), ((0, 1), (1, 1)), bool(rng.integers(2))
             )
         elif kind in ("add", "cat"):
@@ -340,7 +363,7 @@ def test_random_graphs_are_planned_exactly(seed):
         if min(node.shape_of(*(shapes[i] for i in node.inputs))) < 2:
             continue
         shapes[name] = node.shape_of(*(shapes[i] for i in node.inputs))
-        if isinstance(node, (n.Rectify, n.MaxPool)):
+        if isinstance(node, (n.Rectify, pools.MaxPool)):
             positive.add(name)
         turned = turned or isinstance(node, n.Transpose)  # pooling cannot follow it
         nodes.append(node)

@@ -79,6 +79,12 @@ def _is_pooling(op: Kernel) -> bool:
     )
 
 
+def _is_padding(op: Kernel) -> bool:
+    """Whether it adds zeros at the edges, and nothing else."""
+    single = max(op.taps, default=1) == max(op.stride, default=1) == 1
+    return op.by_channel and single and not op.pools and bool((op.kernel == 1.0).all())
+
+
 def _kernels(outer: Kernel, inner: Kernel) -> Kernel | None:
     """Merge two kernels; None where the result is not one."""
     if outer.pools or len(outer.taps) != len(inner.taps):
@@ -87,6 +93,12 @@ def _kernels(outer: Kernel, inner: Kernel) -> Kernel | None:
         return Kernel(
             inner.pre, outer.post, _scaled_inputs(outer, inner.kernel.ravel()), *_geometry(outer)
         )
+    if _is_padding(inner):
+        wider = tuple(
+            (a + c, b + d) for (a, b), (c, d) in zip(outer.padding, inner.padding, strict=True)
+        )
+        rest = (outer.stride, wider, outer.dilation, outer.groups, outer.pool)
+        return Kernel(inner.pre, outer.post, outer.kernel, *rest)
     if not outer.by_channel and _is_pooling(inner):
         kernel = outer.kernel * inner.kernel.flat[0]
         rest = (outer.stride, outer.padding, outer.dilation, outer.groups)

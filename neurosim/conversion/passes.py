@@ -7,12 +7,13 @@ Nothing here changes the function. Batch norms and chains of linear operations n
 from dataclasses import replace
 
 from .graph import LayerGraph
-from .nodes import ChannelAffine, MaxPool, Node, Rectify
+from .nodes import ChannelAffine, Node, Pad, Rectify
+from .pools import MaxPool
 
 
 def prepared(graph: LayerGraph) -> LayerGraph:
     """Return the graph with what is not needed left out, and rectifiers before max-pooling."""
-    return rectify_first(needed(graph))
+    return needed(pad_inside(rectify_first(needed(graph))))
 
 
 def needed(graph: LayerGraph) -> LayerGraph:
@@ -45,6 +46,20 @@ def rectify_first(graph: LayerGraph) -> LayerGraph:
             node if node is second else _renamed(node, behind.name, pool.name) for node in nodes
         ]
         output = pool.name if output == behind.name else output
+
+
+def pad_inside(graph: LayerGraph) -> LayerGraph:
+    """Let max-pooling do the padding before it: zeros never win against what is not negative."""
+    nodes = {node.name: node for node in graph.nodes}
+    for node in graph.nodes:
+        before = nodes[node.inputs[0]] if node.inputs else None
+        if isinstance(node, MaxPool) and isinstance(before, Pad):
+            wider = tuple(
+                (a + c, b + d) for (a, b), (c, d) in zip(node.padding, before.padding, strict=True)
+            )
+            if all(max(pair) < k for pair, k in zip(wider, node.window, strict=True)):
+                nodes[node.name] = replace(node, inputs=before.inputs, padding=wider)
+    return _graph(graph, list(nodes.values()), graph.output)
 
 
 def _movable(nodes: list[Node], output: str) -> tuple[int, int] | None:

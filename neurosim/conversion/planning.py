@@ -12,6 +12,7 @@ import numpy as np
 from ..errors import ParameterError
 from ..maxpool import MaxPool
 from . import nodes as n
+from . import pools
 from .graph import LayerGraph, NothingConverted, UnsupportedOperations
 from .merging import behind, beside
 from .naming import LayerNames
@@ -137,7 +138,7 @@ class _Walk:
         match node:
             case n.Rectify():
                 return self._rectified(node, before[0], names)
-            case n.MaxPool():
+            case pools.MaxPool():
                 return self._pooled(node, before[0].settled(), shape, names)
             case n.Add():
                 return _added(before)
@@ -150,16 +151,19 @@ class _Walk:
                 return before[0].moved(shape, numbers.transpose(node.axes).ravel())
             case n.Linear():
                 return _linear(node, before[0])
+            case n.ChannelAffine():
+                return _scaled(node, before[0])
         value = before[0].settled()
         match node:
-            case n.ChannelAffine():
-                return value.mapped(factors(value.inner, node.scale), shape, node.shift)
+            case n.Pad():
+                kernel = identity(value.inner)
+                return value.mapped(replace(kernel, post=_last(shape), padding=node.padding), shape)
             case n.Convolve():
                 ones = (1,) * len(node.stride)
                 geometry = (node.stride, node.padding, node.dilation, node.groups, ones)
                 kernel = Kernel(value.inner, _last(shape), node.weight, *geometry)
                 return value.mapped(kernel, shape, node.bias)
-            case n.AveragePool():
+            case pools.AveragePool():
                 return value.mapped(_averaging(node, value.shape, shape), shape)
         raise ParameterError(f"{node.owner}: no plan is known for this kind of node")
 
@@ -175,7 +179,7 @@ class _Walk:
         self.layers[name] = layer
         return replace(_source(name, value.shape, value.inner), order=value.order)
 
-    def _pooled(self, node: n.MaxPool, value: _Value, shape, names: LayerNames) -> _Value:
+    def _pooled(self, node: pools.MaxPool, value: _Value, shape, names: LayerNames) -> _Value:
         source, name = value.plain(), names.of(node)
         if source is None:
             remedy = (
@@ -249,7 +253,23 @@ def _linear(node: n.Linear, value: _Value) -> _Value:
     return replace(value, order=None).mapped(operator, (len(node.weight),), node.bias)
 
 
-def _averaging(node: n.AveragePool, shape, shape_out) -> Operator:
+def _scaled(node: n.ChannelAffine, value: _Value) -> _Value:
+    """Factors and shifts take any arrangement in which the factors are those of channels."""
+    scale = np.broadcast_to(node.scale, (*value.shape[1:], len(node.scale))).ravel()
+    shift = np.broadcast_to(node.shift, (*value.shape[1:], len(node.shift))).ravel()
+    if value.order is not None:
+        back = np.argsort(value.order)
+        scale, shift = scale[back], shift[back]
+    scale, shift = scale.reshape(value.inner), shift.reshape(value.inner)
+    channels = scale.reshape(-1, value.inner[-1])
+    if (channels != channels[0]).any():
+        settled = value.settled()
+        return settled.mapped(factors(settled.inner, node.scale), value.shape, node.shift)
+    made = value.mapped(factors(value.inner, channels[0]), value.shape, shift)
+    return replace(made, order=value.order)
+
+
+def _averaging(node: pools.AveragePool, shape, shape_out) -> Operator:
     import scipy.sparse
 
     channels, space = shape[0], shape[1:]
