@@ -1,0 +1,284 @@
+"""PyTorch modules: what is read says what the module says, whichever way it is written."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[torch]'")
+
+from torch import nn  # noqa: E402
+from torch.nn import functional as F  # noqa: E402
+
+from neurosim.conversion.graph import NothingConverted, UnsupportedOperations  # noqa: E402
+from neurosim.conversion.planning import make_plan  # noqa: E402
+from neurosim.conversion.torch_module import read_torch  # noqa: E402
+from neurosim.errors import ParameterError  # noqa: E402
+
+
+class Block(nn.Module):
+    """A residual block as in ResNets, its last ReLU a function."""
+
+    def __init__(self, before, after, stride=1):
+        super().__init__()
+        self.conv1 = nn.Conv2d(before, after, 3, stride, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(after)
+        self.relu = nn.ReLU(inplace=True)
+        self.conv2 = nn.Conv2d(after, after, 3, 1, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(after)
+        self.short = None
+        if stride > 1 or before != after:
+            self.short = nn.Sequential(
+                nn.Conv2d(before, after, 1, stride, bias=False), nn.BatchNorm2d(after)
+            )
+
+    def forward(self, x):
+        y = self.bn2(self.conv2(self.relu(self.bn1(self.conv1(x)))))
+        return F.relu(y + (x if self.short is None else self.short(x)))
+
+
+class Residual(nn.Module):
+    """A small ResNet."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Conv2d(2, 4, 5, 2, 2, bias=False)
+        self.bn = nn.BatchNorm2d(4)
+        self.pool = nn.MaxPool2d(3, 2, 1)
+        self.layers = nn.Sequential(Block(4, 4), Block(4, 6, 2))
+        self.fc = nn.Linear(6, 5)
+
+    def forward(self, x):
+        x = self.pool(F.relu(self.bn(self.stem(x))))
+        x = self.layers(x)
+        x = F.adaptive_avg_pool2d(x, 1)
+        return self.fc(torch.flatten(x, 1))
+
+
+def randomised(module, seed=0):
+    """The module in training mode with batch norms that are not the identity."""
+    torch.manual_seed(seed)
+    for part in module.modules():
+        if isinstance(part, (nn.BatchNorm1d, nn.BatchNorm2d)):
+            nn.init.uniform_(part.weight, 0.5, 1.5)
+            nn.init.normal_(part.bias, 0, 0.3)
+            part.running_mean.normal_(0, 0.3)
+            part.running_var.uniform_(0.5, 1.5)
+    return module
+
+
+def outputs(module, x):
+    modes = module.training
+    with torch.no_grad():
+        y = module.eval()(torch.tensor(x, dtype=torch.float32)).double().numpy()
+    module.train(modes)
+    return y
+
+
+def read_alike(module, shape, *, seed=0, samples=4, tolerance=2e-5):
+    """The graph and its plan say what the module does, up to float32."""
+    x = np.random.default_rng(seed).normal(size=(samples, *shape))
+    graph = read_torch(module, shape)
+    y = outputs(module, x).reshape(samples, -1)
+    np.testing.assert_allclose(graph.outputs(x), y, atol=tolerance * max(1, np.abs(y).max()))
+    plan = make_plan(graph)
+    np.testing.assert_allclose(plan.activations(x)["output"], graph.outputs(x), atol=1e-9)
+    return plan
+
+
+def test_a_residual_network_is_read_with_the_names_of_its_modules():
+    module = randomised(Residual())
+    plan = read_alike(module, (2, 16, 16))
+    assert [layer.name for layer in plan.layers] == [
+        "stem",
+        "pool",
+        *("layers.0.conv1", "layers.0.relu#2", "layers.1.conv1", "layers.1.relu#2"),
+        "output",
+    ]
+    assert module.training and module.layers[0].bn1.training  # left as it was
+    assert plan.classes.tolist() == [0, 1, 2, 3, 4]
+
+
+class Functional(nn.Module):
+    """Everything as functions and methods; nothing that is a ReLU module."""
+
+    def __init__(self):
+        super().__init__()
+        self.a = nn.Conv2d(1, 4, 3, padding="same")
+        self.b = nn.Conv2d(4, 8, 3, groups=2)
+        self.c = nn.Linear(8 * 2 * 2, 12)
+        self.d = nn.Linear(12, 3)
+        self.register_buffer("mean", torch.tensor([0.3]).view(1, 1, 1, 1))
+
+    def forward(self, x):
+        x = (x - self.mean) / 0.5
+        x = F.max_pool2d(torch.relu(self.a(x)), 2)
+        x = F.avg_pool2d(self.b(x).clamp(min=0), 2)
+        x = F.dropout(x.view(x.size(0), -1), 0.5, self.training)
+        x = self.c(x)
+        x = F.relu6(2.0 * x + 1.0)
+        x = x + torch.clamp(0.5 - x, 0, 1)
+        return F.log_softmax(self.d(x), dim=1)
+
+
+def test_functions_and_methods_are_seen():
+    module = Functional()
+    x = np.random.default_rng(1).normal(size=(4, 1, 12, 12))
+    graph = read_torch(module, (1, 12, 12))
+    y = outputs(module, x)
+    found = graph.outputs(x)
+    found = found - np.log(np.exp(found).sum(axis=1, keepdims=True))
+    np.testing.assert_allclose(found, y, atol=1e-5)  # the softmax itself is left out
+    plan = make_plan(graph)
+    assert [layer.ceiling for layer in plan.layers] == [None, None, None, 6.0, 1.0, None]
+    assert graph.classes.tolist() == [0, 1, 2]
+
+
+def test_a_module_used_twice_is_two_layers():
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.cell, self.relu, self.last = nn.Linear(6, 6), nn.ReLU(), nn.Linear(6, 2)
+
+        def forward(self, x):
+            for _ in range(3):
+                x = self.relu(self.cell(x))
+            return self.last(x)
+
+    plan = read_alike(Twice(), (6,))
+    assert [layer.name for layer in plan.layers] == ["cell", "cell#2", "cell#3", "output"]
+
+
+def test_in_place_operations_act_on_what_shares_their_memory():
+    class InPlace(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.last = nn.Conv2d(1, 2, 3), nn.Linear(2 * 6 * 6, 2)
+
+        def forward(self, x):
+            y = self.conv(x)
+            F.relu(y.flatten(1), inplace=True)
+            y += 0.5 * y
+            return self.last(y.flatten(1))
+
+    read_alike(InPlace(), (1, 8, 8))
+
+
+def test_one_axis_of_space_and_branches_joined_by_channels():
+    class Branches(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a = nn.Conv1d(3, 4, 3, padding=1)
+            self.b = nn.Conv1d(3, 2, 5, padding=2, dilation=1)
+            self.bn = nn.BatchNorm1d(6)
+            self.pool = nn.AvgPool1d(2, ceil_mode=True, count_include_pad=False)
+            self.last = nn.Linear(6, 4)
+
+        def forward(self, x):
+            x = torch.cat([F.relu(self.a(x)), F.relu(self.b(x))], dim=1)
+            return self.last(F.relu(self.bn(self.pool(x))).mean(-1))
+
+    read_alike(randomised(Branches()), (3, 9))
+
+
+def test_channels_that_are_moved_and_matrices_behind_them():
+    class Moved(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.last = nn.Conv2d(3, 4, 3), nn.Linear(4 * 4 * 5, 3)
+
+        def forward(self, x):
+            x = F.relu(self.a(x.permute(0, 3, 1, 2))).permute(0, 2, 3, 1)
+            return self.last(x.reshape(x.shape[0], -1))
+
+    plan = read_alike(Moved(), (6, 7, 3))
+    assert plan.shape == (6, 7, 3)
+
+
+class Quantised(nn.Module):
+    """A quantised rectifier with a straight-through gradient, as QCFS trains it."""
+
+    def __init__(self, ceiling, levels):
+        super().__init__()
+        self.ceiling, self.levels = nn.Parameter(torch.tensor(ceiling)), levels
+
+    def forward(self, x):
+        z = x / self.ceiling * self.levels + 0.5
+        z = (torch.floor(z) - z).detach() + z
+        return torch.clamp(z / self.levels, 0, 1) * self.ceiling
+
+    def as_rectifier(self):
+        return self.ceiling.item(), self.levels
+
+
+def test_modules_that_say_so_are_quantised_rectifiers():
+    first, second = Quantised(2.0, 4), Quantised(1.5, 8)
+    module = nn.Sequential(nn.Linear(5, 9), first, nn.Linear(9, 9), second, nn.Linear(9, 2))
+    plan = read_alike(module, (5,))
+    found = [(layer.activation, layer.ceiling, layer.levels) for layer in plan.spiking]
+    assert found == [("quantised", 2.0, 4), ("quantised", 1.5, 8)]
+
+
+def test_a_sigmoid_at_the_end_decides_between_two_classes():
+    module = nn.Sequential(nn.Linear(3, 8), nn.ReLU(), nn.Linear(8, 1), nn.Sigmoid())
+    graph = read_torch(module, (3,))
+    x = np.random.default_rng(2).normal(size=(20, 3))
+    decided = graph.decide(graph.outputs(x))
+    np.testing.assert_array_equal(decided, (outputs(module, x)[:, 0] > 0.5).astype(int))
+    assert read_torch(module[:-1], (3,)).classes is None
+
+
+def test_all_operations_that_cannot_be_converted_are_listed_at_once():
+    class Many(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.act, self.norm = nn.Conv2d(1, 4, 3), nn.LeakyReLU(0.1), nn.GroupNorm(2, 4)
+            self.last = nn.Linear(4 * 6 * 6, 2)
+
+        def forward(self, x):
+            x = self.norm(self.act(self.a(x)))
+            return self.last(F.gelu(x).flatten(1) * torch.tanh(x).flatten(1))
+
+    with pytest.raises(UnsupportedOperations) as caught:
+        read_torch(Many(), (1, 8, 8))
+    message = str(caught.value)
+    assert "act: leaky_relu" in message and "train with ReLU instead" in message
+    assert [node for node, _, _ in caught.value.found][:1] == ["act"]
+
+
+def test_branches_of_a_graph_are_read_on_behind_what_is_refused():
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(4, 4), nn.Linear(4, 4)
+
+        def forward(self, x):
+            return F.elu(self.a(x)) + F.softplus(self.b(x))
+
+    with pytest.raises(UnsupportedOperations, match=r"(?s)2 operation.*elu.*softplus"):
+        read_torch(Two(), (4,))
+
+
+def test_control_flow_that_depends_on_values_is_refused_with_advice():
+    class Branching(nn.Module):
+        def forward(self, x):
+            return F.relu(x) if x.sum() > 0 else x
+
+    with pytest.raises(ParameterError, match="take the same way for all values"):
+        read_torch(Branching(), (4,))
+
+
+def test_samples_that_do_not_fit_the_module_are_refused():
+    with pytest.raises(ParameterError, match=r"cannot be traced with samples of shape \(5,\)"):
+        read_torch(nn.Linear(4, 2), (5,))
+
+
+def test_a_module_without_relu_converts_to_nothing():
+    with pytest.raises(NothingConverted):
+        make_plan(read_torch(nn.Sequential(nn.Linear(4, 3), nn.Linear(3, 2)), (4,)))
+
+
+def test_max_pooling_before_the_relu_is_moved_behind_it():
+    module = nn.Sequential(
+        nn.Conv2d(1, 3, 3), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten(), nn.Linear(27, 2)
+    )
+    plan = read_alike(module, (1, 8, 8))
+    assert [layer.activation for layer in plan.layers] == ["relu", "max-pool", "read-out"]
