@@ -1,4 +1,7 @@
-"""Conversion: the closed-form rate identity, accuracy near the ANN's, and refusals."""
+"""Conversion of scikit-learn MLPs: accuracy near the ANN's, inputs, the report, and refusals.
+
+What each method sends is tested in test_conversion_methods.py.
+"""
 
 import warnings
 from types import SimpleNamespace
@@ -8,11 +11,9 @@ import pytest
 
 from neurosim._jit import JIT
 from neurosim.conversion import NothingConverted, convert, evaluate
-from neurosim.conversion.chain import Dense, LayerGraph, fold_linear
 from neurosim.conversion.inputs import EventInput, RateInput
-from neurosim.conversion.rates import quantised, spike_counts
-from neurosim.conversion.threshold import choose_thresholds, normalise
-from neurosim.engine import simulate
+from neurosim.conversion.planning import make_plan
+from neurosim.conversion.sklearn_mlp import read_sklearn
 from neurosim.errors import ParameterError
 
 
@@ -56,110 +57,21 @@ def digits():
     return ann, x[train], x[test], y[test]
 
 
-# ------------------------------------------------------------------ the arithmetic
-
-
-def test_rate_identity_holds_exactly_in_every_layer():
-    """count = W count_before + T b - (v(T) - v(0)): all error is the residual potential."""
-    rng = np.random.default_rng(1)
-    x = rng.uniform(0, 1, (40, 6))
-    snn = convert(random_mlp(rng), x, steps=50)
-    result = simulate(
-        snn.network,
-        snn.duration,
-        inputs={"input": snn.encode(x[0])},
-        record={"hidden1": ["v"], "hidden2": ["v"]},
-        dtype="float64",
-        progress=False,
-    )
-    before = result.counts["input"]
-    for name, projection in zip(["hidden1", "hidden2"], snn.network.projections, strict=False):
-        weight = snn.network.projections[projection].rule.matrix.toarray()
-        bias = snn.network.populations[name].neurons.params["i_ext"]
-        v = result.traces[name]["v"].values[-1]
-        count = result.counts[name]
-        assert count.sum() > 0
-        np.testing.assert_allclose(count, before @ weight + snn.steps * bias - (v - 0.5), atol=1e-9)
-        before = count
-
-
-def test_engine_and_plain_numpy_give_the_same_counts_and_outputs():
-    rng = np.random.default_rng(2)
-    x = rng.uniform(-1, 1, (20, 6))
-    model = random_mlp(rng)
-    snn = convert(model, x, steps=40)
-    layers = layers_of(snn)
-    spikes = np.stack([np.diff(snn.input.counts(sample), axis=0) for sample in x], axis=1)
-    counts, total = spike_counts(layers, spikes.astype(float))
-    score = evaluate(snn, x, np.zeros(len(x)), dtype="float64", progress=False)
-    for k, name in enumerate(["hidden1", "hidden2"]):
-        engine = np.array([result.counts[name] for result in score.results])
-        np.testing.assert_array_equal(engine, counts[k])
-    np.testing.assert_allclose(score.outputs, total / snn.steps, atol=1e-9)
-
-
-def layers_of(snn):
-    """The normalised layers, read back from the network that was built."""
-    layers = []
-    for projection in snn.network.projections.values():
-        bias = projection.post.neurons.params["i_ext"]
-        weight = projection.rule.matrix.toarray()
-        layers.append(Dense(projection.post.name, weight, bias, "relu"))
-    return tuple(layers)
-
-
-def test_one_layer_with_constant_drive_quantises_like_the_closed_form():
-    """With v(0) = 1/2 and constant drive a the count is floor(a T + 1/2), clipped."""
-    drive = np.linspace(-0.5, 1.5, 97)
-    layers = (
-        Dense("hidden1", np.zeros((1, 97)), drive, "relu"),
-        Dense("output", np.eye(97), np.zeros(97), "identity"),
-    )
-    steps = 16
-    counts, total = spike_counts(layers, np.zeros((steps, 1, 1)))
-    np.testing.assert_array_equal(counts[0][0] / steps, quantised(drive, steps))
-    np.testing.assert_array_equal(total[0], counts[0][0])
-
-
-@pytest.mark.parametrize("input_unit", [1.0, 3.5])
-def test_normalised_layers_compute_the_same_function_rescaled(input_unit):
-    rng = np.random.default_rng(3)
-    x = rng.uniform(0, input_unit, (30, 6))
-    graph = graph_of(random_mlp(rng))
-    thresholds = choose_thresholds(graph, x, method="max", percentile=99.9)
-    layers = normalise(graph, thresholds, input_unit)
-    activation = x / input_unit
-    for layer, theta, exact in zip(layers, (*thresholds, 1.0), graph.activations(x), strict=True):
-        activation = layer(activation)
-        np.testing.assert_allclose(activation * theta, exact, atol=1e-12)
-
-
-def graph_of(model):
-    from neurosim.conversion.chain import read_sklearn
-
-    return read_sklearn(model)
-
-
-def test_linear_layers_fold_without_changing_the_function():
-    rng = np.random.default_rng(4)
-    layers = (
-        Dense("a", rng.normal(size=(4, 5)), rng.normal(size=5), "identity"),
-        Dense("b", rng.normal(size=(5, 6)), rng.normal(size=6), "relu"),
-        Dense("c", rng.normal(size=(6, 3)), rng.normal(size=3), "identity"),
-        Dense("d", rng.normal(size=(3, 2)), rng.normal(size=2), "identity"),
-    )
-    graph = LayerGraph("test", layers, None)
-    folded = fold_linear(graph)
-    x = rng.normal(size=(10, 4))
-    assert [layer.name for layer in folded.layers] == ["b", "d"]
-    np.testing.assert_allclose(folded.activations(x)[-1], graph.activations(x)[-1], atol=1e-12)
+def exact(snn, x):
+    """The ANN's outputs."""
+    return snn.plan.activations(x)["output"]
 
 
 # ------------------------------------------------------------------ inputs
 
 
+def inputs_of(n):
+    """The plan of a network of n inputs, which says how samples are arranged."""
+    return make_plan(read_sklearn(random_mlp(np.random.default_rng(0), sizes=(n, 4, 2))))
+
+
 def test_rate_input_spikes_are_evenly_spaced_and_count_the_value():
-    how = RateInput(n=5, steps=32, unit=16.0, signed=False)
+    how = RateInput(plan=inputs_of(5), steps=32, unit=16.0, signed=False)
     x = np.array([0.0, 1.0, 4.0, 8.0, 16.0])
     times, ids = how.encode(x)
     assert np.bincount(ids, minlength=5).tolist() == [0, 2, 8, 16, 32]
@@ -167,14 +79,15 @@ def test_rate_input_spikes_are_evenly_spaced_and_count_the_value():
     assert set(np.diff(times[ids == 2])) == {4.0}
 
 
-def test_rate_input_has_a_second_source_for_negative_values_and_clips_large_ones():
-    how = RateInput(n=2, steps=8, unit=1.0, signed=True)
-    _, ids = how.encode(np.array([-0.5, 3.0]))
-    assert np.bincount(ids, minlength=4).tolist() == [0, 8, 4, 0]
+def test_rate_input_gives_spikes_of_negative_values_a_sign_and_clips_large_ones():
+    how = RateInput(plan=inputs_of(2), steps=8, unit=1.0, signed=True)
+    _, ids, payloads = how.encode(np.array([-0.5, 3.0]))
+    assert np.bincount(ids).tolist() == [4, 8]
+    assert set(payloads[ids == 0]) == {-1.0} and set(payloads[ids == 1]) == {1.0}
 
 
 def test_event_input_keeps_every_event_inside_the_steps():
-    how = EventInput(n=3, steps=10, window=300.0)
+    how = EventInput(plan=inputs_of(3), steps=10, window=300.0)
     times, ids = how.encode((np.array([300.0, 0.0, 29.9, 0.0]), np.array([2, 0, 1, 0])))
     assert times.tolist() == [1.0, 1.0, 1.0, 10.0]
     assert sorted(ids[:3].tolist()) == [0, 0, 1] and ids[3] == 2
@@ -197,17 +110,17 @@ def test_hold_keeps_early_input_that_is_taken_back_from_making_spikes():
 def test_hold_does_not_change_what_steady_input_says(hold):
     rng = np.random.default_rng(11)
     model, x = random_mlp(rng, sizes=(6, 12, 4)), rng.uniform(0, 1, (30, 6))
-    snn = convert(model, x, method="max", steps=400, hold=hold)
+    snn = convert(model, x, method="max", steps=400, hold=hold, input="rate")
     score = evaluate(snn, x, np.zeros(30), progress=False)
-    exact = snn.graph.activations(x)[-1]
-    assert np.abs(score.outputs - exact).mean() / np.abs(exact).mean() < 0.02
+    outputs = exact(snn, x)
+    assert np.abs(score.outputs - outputs).mean() / np.abs(outputs).mean() < 0.02
     assert snn.report.layers[0].clipped == 0.0
 
 
-def test_events_spread_evenly_give_the_same_outputs_as_the_ann_up_to_the_rounding_of_counts():
+@pytest.mark.parametrize("scale", [1 / 20, np.linspace(0.02, 0.1, 6)])
+def test_events_spread_evenly_give_the_outputs_of_the_ann_up_to_the_rounding_of_counts(scale):
     rng = np.random.default_rng(5)
     counts = rng.integers(0, 20, (30, 6))
-    scale = 1 / 20
     model = random_mlp(rng, sizes=(6, 12, 4))
     steps = 400
     snn = convert(
@@ -219,9 +132,8 @@ def test_events_spread_evenly_give_the_same_outputs_as_the_ann_up_to_the_roundin
         times = np.concatenate([(np.arange(k) + 0.5) * 100.0 / max(k, 1) for k in row])
         samples.append((times, ids))
     score = evaluate(snn, samples, np.zeros(30), progress=False)
-    exact = snn.graph.activations(counts * scale)[-1]
-    error = np.abs(score.outputs - exact).mean() / np.abs(exact).mean()
-    assert error < 0.05
+    outputs = exact(snn, counts * scale)
+    assert np.abs(score.outputs - outputs).mean() / np.abs(outputs).mean() < 0.05
     assert score.spikes["input"] == counts.sum(axis=1).mean()
 
 
@@ -245,7 +157,7 @@ def test_digits_stay_within_half_a_point_of_the_ann_at_32_steps(digits):
     assert abs(score.accuracy - ann.score(test, labels)) <= 0.005
     assert len(score.results) == len(test)
     np.testing.assert_array_equal(snn.predict(test[:20]), score.predicted[:20])
-    assert repr(snn) == "Converted(MLPClassifier, 64-64-10, T=32, input as rates)"
+    assert repr(snn) == "Converted(MLPClassifier, 64-64-10, T=32, direct input)"
 
 
 def test_more_steps_bring_the_outputs_closer(digits):
@@ -259,7 +171,7 @@ def test_regression_reaches_the_anns_values():
     model = random_mlp(rng, sizes=(4, 20, 1), classes=None, read_out="identity")
     x = rng.uniform(-1, 1, (60, 4))
     snn = convert(model, x, method="max", steps=500)
-    values = snn.graph.activations(x)[-1][:, 0]
+    values = exact(snn, x)[:, 0]
     score = evaluate(snn, x, values, progress=False)
     assert score.metric == "r2" and score.score > 0.99
     with pytest.raises(ParameterError, match="accuracy"):
@@ -271,7 +183,7 @@ def test_a_single_output_decides_between_two_classes():
     model = random_mlp(rng, sizes=(4, 20, 1), classes=["no", "yes"], read_out="logistic")
     x = rng.uniform(0, 1, (80, 4))
     snn = convert(model, x, steps=200)
-    labels = np.where(snn.graph.activations(x)[-1][:, 0] > 0, "yes", "no")
+    labels = np.where(exact(snn, x)[:, 0] > 0, "yes", "no")
     assert set(labels) == {"no", "yes"}
     assert evaluate(snn, x, labels, progress=False).accuracy > 0.95
 
@@ -345,7 +257,7 @@ def test_scalers_of_a_pipeline_are_folded_without_changing_the_function():
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             model.fit(x, y)
-        outputs = graph_of(model).activations(x)[-1]
+        outputs = make_plan(read_sklearn(model)).activations(x)["output"]
         odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         expected = odds / odds.sum(axis=1, keepdims=True)
         np.testing.assert_allclose(model.predict_proba(x), expected, atol=1e-9)
@@ -376,6 +288,7 @@ def test_a_model_without_relu_converts_to_nothing_and_says_so():
         ({"percentile": 0.0}, "percentile must be > 0"),
         ({"steps": 0}, "steps must be >= 1"),
         ({"input": "current"}, "input must be one of"),
+        ({"steps": 3.5}, "steps must be an integer"),
         ({"hold": 1.0}, "hold must be >= 0 and < 1"),
         ({"input": "events", "window": 0.0}, "window must be > 0"),
         ({"input": "events", "input_scale": -1.0}, "input_scale must be > 0"),
@@ -394,13 +307,13 @@ def test_a_silent_layer_is_named():
 
 
 def test_samples_of_another_shape_sign_or_range_are_refused():
-    snn = convert(random_mlp(np.random.default_rng(0)), X)
+    snn = convert(random_mlp(np.random.default_rng(0)), X, input="rate")
     with pytest.raises(ParameterError, match="shape"):
         snn.encode(np.ones(5))
     with pytest.raises(ParameterError, match="must be >= 0"):
         snn.encode(-np.ones(6))
     with pytest.raises(ParameterError, match="same length"):
         evaluate(snn, X, [0], progress=False)
-    how = EventInput(n=3, steps=10, window=300.0)
+    how = EventInput(plan=inputs_of(3), steps=10, window=300.0)
     with pytest.raises(ParameterError, match="pool the events"):
         how.encode(([1.0], [3]))

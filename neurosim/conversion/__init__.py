@@ -1,9 +1,11 @@
 """Trained ANNs to spiking networks: ``ns.convert(model, calibration=x)``."""
 
-from .chain import LayerGraph as LayerGraph
-from .chain import NothingConverted as NothingConverted
+from .convert import convert as convert
 from .converted import Converted as Converted
-from .converted import convert as convert
 from .evaluate import Evaluation as Evaluation
 from .evaluate import evaluate as evaluate
+from .graph import LayerGraph as LayerGraph
+from .graph import NothingConverted as NothingConverted
+from .graph import UnsupportedOperations as UnsupportedOperations
+from .plan import Plan as Plan
 from .report import ConversionReport as ConversionReport

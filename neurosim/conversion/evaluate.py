@@ -1,14 +1,34 @@
 """How good is a converted network, and how many spikes does it take?"""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..engine import Simulator
+from ..engine import EventSimulator, Simulator
 from ..errors import ParameterError
 from .converted import READ_OUT, Converted
+from .report import aligned, out_degrees
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """What was reached after some steps, as means over the samples.
+
+    Attributes
+    ----------
+    steps : int
+    score : float
+        as in :class:`Evaluation`.
+    spikes, operations : float
+        spikes of all neurons (input not counted), and synaptic operations, per sample until then.
+    """
+
+    steps: int
+    score: float
+    spikes: float
+    operations: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -24,8 +44,13 @@ class Evaluation:
     outputs : float64[samples, n_out]
     spikes : dict of str to float
         mean spikes per sample, by population.
+    operations : float
+        mean synaptic operations per sample.
+    curve : tuple of Point
+        by number of steps, as :func:`evaluate` was asked for; ``print(evaluation.table())``,
+        ``ns.plot.latency(evaluation)``.
     results : tuple of Result
-        one run per sample, with all spikes, for :func:`neurosim.compare`.
+        one run per sample, with all spikes, for :func:`neurosim.compare`; empty unless kept.
     """
 
     score: float
@@ -34,6 +59,8 @@ class Evaluation:
     labels: np.ndarray
     outputs: np.ndarray
     spikes: dict[str, float]
+    operations: float
+    curve: tuple[Point, ...]
     results: tuple[Any, ...]
 
     @property
@@ -45,6 +72,14 @@ class Evaluation:
                 f"= {self.score:.4f}, see Evaluation.score"
             )
         return self.score
+
+    def table(self) -> str:
+        """Lay the curve out for people."""
+        rows = [
+            [p.steps, f"{p.score:.4f}", f"{p.spikes:,.1f}", f"{p.operations:,.0f}"]
+            for p in self.curve
+        ]
+        return "\n".join(aligned([["steps", self.metric, "spikes", "operations"], *rows]))
 
     def __repr__(self) -> str:
         spikes = ", ".join(f"{name} {count:.1f}" for name, count in self.spikes.items())
@@ -59,13 +94,16 @@ def evaluate(
     samples: Sequence[Any],
     labels: Sequence[Any],
     *,
+    steps: Sequence[int] | str = "all",
+    keep: bool = True,
     threads: int = 1,
-    dtype: str = "float32",
+    dtype: str | None = None,
     progress: bool | str = "auto",
 ) -> Evaluation:
     """Run samples one by one through the spiking network and compare with the labels.
 
-    Every sample starts from the same initial state.
+    Every sample starts from the same initial state. One run gives the outputs after every number
+    of steps, where the code has some before the last.
 
     Parameters
     ----------
@@ -74,6 +112,10 @@ def evaluate(
         as ``converted.encode`` takes them: input vectors, or event streams.
     labels : sequence
         classes, or target values of a regressor.
+    steps : sequence of int, or "all"
+        numbers of steps for the curve.
+    keep : bool
+        keep a Result with all spikes for each sample?
     threads, dtype
         as in :func:`neurosim.simulate`.
     progress : bool or "auto"
@@ -86,7 +128,7 @@ def evaluate(
     Raises
     ------
     ParameterError
-        No samples, or another number of labels.
+        No samples, another number of labels, steps after which the code says nothing.
     """
     labels = np.asarray(labels)
     if not len(samples) or len(labels) != len(samples):
@@ -94,21 +136,39 @@ def evaluate(
             f"evaluate: samples and labels must have the same length, at least 1, got "
             f"{len(samples)} samples and {len(labels)} labels"
         )
-    outputs, results = [], []
-    for result in runs(converted, samples, threads=threads, dtype=dtype, progress=progress):
-        results.append(result)
-        outputs.append(converted.outputs(result))
-    outputs = np.array(outputs)
-    predicted = converted.graph.decide(outputs)
-    metric, score = _score(converted, predicted, labels)
+    asked = _asked(converted, steps)
     names = converted.network.populations
+    degrees = _degrees(converted)
+    outputs, results, counts, fired, operated = [], [], [], [], []
+    for result in runs(converted, samples, threads=threads, dtype=dtype, progress=progress):
+        course = converted.course(result)
+        outputs.append(course[[k for k, _ in asked] + [-1]])
+        counts.append([result.counts[name].sum() for name in names])
+        ends = [step for _, step in asked]
+        fired.append(sum(_until(result, name, ends) for name in names if name != "input"))
+        operated.append(sum(_until(result, name, ends, degrees[name]) for name in names))
+        if keep:
+            results.append(result)
+    outputs, fired, operated = np.array(outputs), np.array(fired), np.array(operated)
+    curve = []
+    for k, (_, step) in enumerate(asked):
+        decided = converted.plan.decide(outputs[:, k])
+        metric, score = _score(converted, decided, labels)
+        point = Point(
+            steps=step, score=score, spikes=fired[:, k].mean(), operations=operated[:, k].mean()
+        )
+        curve.append(point)
+    predicted = converted.plan.decide(outputs[:, -1])
+    metric, score = _score(converted, predicted, labels)
     return Evaluation(
         score=score,
         metric=metric,
         predicted=predicted,
         labels=labels,
-        outputs=outputs,
-        spikes={name: float(np.mean([r.counts[name].sum() for r in results])) for name in names},
+        outputs=outputs[:, -1],
+        spikes=dict(zip(names, np.mean(counts, axis=0).tolist(), strict=True)),
+        operations=curve[-1].operations,
+        curve=tuple(curve),
         results=tuple(results),
     )
 
@@ -118,15 +178,20 @@ def runs(
     samples: Sequence[Any],
     *,
     threads: int = 1,
-    dtype: str = "float32",
+    dtype: str | None = None,
     progress: bool | str = "auto",
-):
+) -> Iterator[Any]:
     """Yield one Result per sample, each from the initial state."""
     from tqdm.auto import tqdm
 
     record = {name: ["spikes"] for name in converted.network.populations}
     record[READ_OUT] = ["spikes", "v"]
-    simulator = Simulator(converted.network, dtype=dtype, threads=threads)
+    if converted.engine == "clock":
+        simulator: Any = Simulator(converted.network, dtype=dtype, threads=threads)
+        options: dict[str, Any] = {}
+    else:
+        simulator = EventSimulator(converted.network, threads=threads)
+        options = {"times": [converted.code.end]}
     # tqdm's own "auto": None hides the bar where there is no terminal.
     hide = None if progress == "auto" else not progress
     for sample in tqdm(
@@ -134,11 +199,48 @@ def runs(
     ):
         simulator.reset()
         inputs = {"input": converted.encode(sample)}
-        yield simulator.run(converted.duration, record=record, inputs=inputs, progress=False)
+        yield simulator.run(
+            converted.duration, record=record, inputs=inputs, progress=False, **options
+        )
+
+
+def _asked(converted: Converted, steps: Sequence[int] | str) -> list[tuple[int, int]]:
+    """(row of the course, step) of each point of the curve; the last one is always there."""
+    known = converted.exact_steps
+    if isinstance(steps, str):
+        if steps != "all":
+            raise ParameterError(f"evaluate.steps must be 'all' or numbers of steps, got {steps!r}")
+        return list(enumerate(known))
+    wrong = [step for step in steps if step not in known]
+    if wrong:
+        shown = ", ".join(map(str, known[:8])) + (" ..." if len(known) > 8 else "")
+        raise ParameterError(
+            f"evaluate.steps must be some of those after which the code has an output ({shown}), "
+            f"got {wrong[0]!r}"
+        )
+    return [(known.index(step), step) for step in sorted({*steps, known[-1]})]
+
+
+def _degrees(converted: Converted) -> dict[str, np.ndarray]:
+    """Synapses that a spike of each neuron reaches, by population."""
+    found = {name: np.zeros(p.n) for name, p in converted.network.populations.items()}
+    for projection in converted.network.projections.values():
+        found[projection.pre.name] += out_degrees(projection)
+    return found
+
+
+def _until(result: Any, name: str, ends: list[int], weight: np.ndarray | None = None) -> Any:
+    """Spikes of a population up to each step, or what they weigh."""
+    spikes = result.spikes[name]
+    each = None if weight is None else weight[spikes.ids]
+    if result.time != "steps":
+        return np.full(len(ends), len(spikes.ids) if each is None else each.sum())
+    per_step = np.bincount(spikes.times.astype(np.int64), each, minlength=ends[-1] + 1)
+    return np.cumsum(per_step)[ends]
 
 
 def _score(converted: Converted, predicted: np.ndarray, labels: np.ndarray) -> tuple[str, float]:
-    if converted.graph.classes is not None:
+    if converted.plan.classes is not None:
         return "accuracy", float((predicted == labels).mean())
     if labels.shape != predicted.shape:
         raise ParameterError(

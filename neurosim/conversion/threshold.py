@@ -1,79 +1,127 @@
 """How large is one spike? Thresholds from the activations of calibration data.
 
-An IF neuron fires at most once per step, so the activation that one spike per
-step stands for, the layer's threshold, is also the largest it can express. Too
-low clips, too high wastes resolution.
+The activation that a neuron can say at most, the largest rate times the layer's threshold, is
+limited. Too low clips, too high wastes resolution.
 """
+
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import checks
 from ..errors import ParameterError
-from .chain import Dense, LayerGraph
 
-METHODS = ("percentile", "max")
+if TYPE_CHECKING:
+    from .codes import RateCode
+    from .plan import Plan, PlanLayer
+
+RULES = ("percentile", "max", "mse", "trained")
+_MOST_VALUES = 20_000_000  # activations that are looked at together
+_CANDIDATES = 60  # thresholds that are tried for the least squared error
+_SHIFTS = 20_000  # activations that each of them is tried on
 
 
-def calibration_data(graph: LayerGraph, calibration: np.ndarray) -> np.ndarray:
-    """Check calibration inputs: float64[samples, n_in], finite, at least one sample."""
+def calibration_data(plan: "Plan", calibration: np.ndarray) -> np.ndarray:
+    """Check calibration inputs: float64[samples, *input shape], finite, at least one sample.
+
+    Samples may be flattened, where the network takes more axes.
+    """
     x = checks.array("convert", "calibration", calibration)
-    if x.ndim != 2 or x.shape[1] != graph.n_in or not len(x):
+    shape = plan.input_shape
+    if x.ndim == 2 and len(shape) > 1 and x.shape[1] == np.prod(shape):
+        x = x.reshape(-1, *shape)
+    if x.shape[1:] != shape or not len(x):
+        wanted = ", ".join(map(str, shape))
         raise ParameterError(
-            f"convert.calibration must have shape (samples, {graph.n_in}), the inputs of "
-            f"{graph.source}, got {x.shape}"
+            f"convert.calibration must have shape (samples, {wanted}), the inputs of "
+            f"{plan.source}, got {x.shape}"
         )
     return x
 
 
 def choose_thresholds(
-    graph: LayerGraph, x: np.ndarray, *, method: str, percentile: float
-) -> tuple[float, ...]:
-    """Return one threshold per ReLU layer, in the units of the ANN's activations.
+    plan: "Plan", x: np.ndarray, *, rule: str, percentile: float, code: "RateCode"
+) -> dict[str, float]:
+    """Return a threshold for each spiking layer, in the units of the ANN's activations.
 
-    ``percentile`` takes that percentile of the layer's positive activations on the
-    calibration data (all units and samples pooled), ``max`` the largest of them.
+    ==============  =========================================================================
+    ``percentile``  that percentile of the layer's positive activations on the calibration
+                    data (all units and samples pooled) can be said
+    ``max``         the largest of them
+    ``mse``         that with the least squared error of what `code` can say nearest to them
+    ``trained``     the ceiling of the quantised activation that the layer was trained with
+    ==============  =========================================================================
+
+    The threshold of a layer whose activations have a ceiling is never so high that more could be
+    said.
 
     Raises
     ------
     ParameterError
-        A layer that is silent on all calibration data.
+        A layer that is silent on all calibration data, or without a ceiling for ``trained``.
     """
-    checks.choice("convert", "method", method, METHODS)
+    checks.choice("convert", "threshold", rule, RULES)
     percentile = checks.number("convert", "percentile", percentile, above=0.0, high=100.0)
-    result = []
-    for layer, activation in zip(graph.layers, graph.activations(x), strict=True):
-        if layer.activation != "relu":
-            continue
-        positive = activation[activation > 0]
-        if not positive.size:
+    if rule == "trained":
+        return {layer.name: _trained(layer) / code.highest for layer in plan.spiking}
+    found = _positive(plan, x)
+    thresholds = {}
+    for layer in plan.spiking:
+        values = found[layer.name]
+        if not values.size:
             raise ParameterError(
                 f"convert: layer {layer.name!r} is silent on all {len(x)} calibration samples; "
                 "calibrate with samples like those that the network was trained on"
             )
-        level = 100.0 if method == "max" else percentile
-        result.append(float(np.percentile(positive, level)))
-    return tuple(result)
+        top = float(np.percentile(values, 100.0 if rule == "max" else percentile))
+        if rule == "mse":
+            top = _least_error(values, code)
+        if layer.ceiling is not None:
+            top = min(top, layer.ceiling)
+        thresholds[layer.name] = top / code.highest
+    return thresholds
 
 
-def normalise(
-    graph: LayerGraph, thresholds: tuple[float, ...], input_unit: float
-) -> tuple[Dense, ...]:
-    """Rescale so that every spiking layer has the threshold 1.
+def _trained(layer: "PlanLayer") -> float:
+    if layer.ceiling is None:
+        raise ParameterError(
+            f"convert: layer {layer.name!r} has no ceiling, so that no threshold was trained with "
+            "it; train with a quantised activation (neurosim.conversion.quantise), or take "
+            "method='percentile'"
+        )
+    return layer.ceiling
 
-    With input spikes worth ``input_unit`` (the ANN's input per spike and step) and
-    layer l worth ``theta_l``, one step adds
 
-        W_l theta_{l-1} / theta_l        per spike of the layer before
-        b_l / theta_l                    bias
+def with_pools(plan: "Plan", thresholds: dict[str, float]) -> dict[str, float]:
+    """The same with max-pooling layers, whose spikes are those of the layer before."""
+    found = dict(thresholds)
+    for layer in plan.layers:
+        if layer.pool is not None:
+            found[layer.name] = found[layer.terms[0].source]
+    return found
 
-    The read-out keeps the ANN's units: its potential after T steps is T times the output.
-    """
-    result = []
-    before = input_unit
-    spiking = iter(thresholds)
-    for layer in graph.layers:
-        after = next(spiking) if layer.activation == "relu" else 1.0
-        weight = layer.weight * (before / after)
-        result.append(Dense(layer.name, weight, layer.bias / after, layer.activation))
-        before = after
-    return tuple(result)
+
+def _positive(plan: "Plan", x: np.ndarray) -> dict[str, np.ndarray]:
+    """Positive activations of each spiking layer, of all samples or of as many as are enough."""
+    widest = max(layer.n for layer in plan.layers)
+    x = x[:: max(1, -(-len(x) * widest // _MOST_VALUES))]
+    kept: dict[str, list[np.ndarray]] = {layer.name: [] for layer in plan.spiking}
+    for begin in range(0, len(x), 64):
+        activations = plan.activations(x[begin : begin + 64])
+        for name, values in kept.items():
+            a = activations[name]
+            values.append(a[a > 0])
+    return {name: np.concatenate(values) for name, values in kept.items()}
+
+
+def _least_error(values: np.ndarray, code: "RateCode") -> float:
+    """The largest activation that can be said, chosen for the least squared error."""
+    top = float(values.max())
+    some = np.sort(values)[:: max(1, values.size // _SHIFTS)]
+    tried = top * np.linspace(1.0 / _CANDIDATES, 1.0, _CANDIDATES)
+
+    def error(largest: float) -> float:
+        theta = largest / code.highest
+        return float(np.mean((code.say(some / theta) * theta - some) ** 2))
+
+    return float(min(tried, key=error))
