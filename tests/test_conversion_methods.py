@@ -334,6 +334,13 @@ def test_a_curve_is_printed_and_drawn():
     found = evaluate(convert(plan, x, method="phase", steps=16), x, labels, progress=False)
     assert found.table().splitlines()[0].split() == ["steps", "accuracy", "spikes", "operations"]
     assert [line.split()[0] for line in found.table().splitlines()[1:]] == ["8", "16"]
+    exact = evaluate(convert(plan, x, method="first-spike"), x, labels, progress=False)
+    for along in ("steps", "spikes", "operations"):
+        ax = ns.plot.latency({"phase": found, "exact": exact}, along=along, reference=1.0)
+        lines = [line.get_ydata().tolist() for line in ax.get_lines()]
+        assert lines[:2] == [[p.score for p in found.curve], [1.0]]
+    with pytest.raises(ParameterError, match="must be one or more, got none"):
+        ns.plot.latency({})
     with pytest.raises(ParameterError, match=r"after which the code has an output \(8, 16\)"):
         evaluate(convert(plan, x, method="phase", steps=16), x, labels, steps=[4], progress=False)
 

@@ -9,3 +9,7 @@ from .graph import NothingConverted as NothingConverted
 from .graph import UnsupportedOperations as UnsupportedOperations
 from .plan import Plan as Plan
 from .report import ConversionReport as ConversionReport
+from .training import fine_tune as fine_tune
+from .training import quantise as quantise
+from .training import set_levels as set_levels
+from .training import staged as staged

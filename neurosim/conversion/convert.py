@@ -15,6 +15,7 @@ from .first_spike import (
     first_spike_input,
     with_margin,
 )
+from .graph import LayerGraph
 from .methods import FIRST_SPIKE, METHODS, NAMES, make_code, make_input, threshold_rule
 from .plan import Plan
 from .planning import make_plan
@@ -22,6 +23,7 @@ from .rates import biases_of, deepest
 from .report import measure, measure_first_spike
 from .sklearn_mlp import read_sklearn
 from .threshold import calibration_data, choose_thresholds, with_pools
+from .torch_module import read_torch
 
 
 def convert(
@@ -216,6 +218,10 @@ def _report_samples(plan: Plan, last: int) -> int:
 def _plan(model: Any, calibration: Any) -> Plan:
     if isinstance(model, Plan):
         return model
+    if isinstance(model, LayerGraph):
+        return make_plan(model)
+    if any(t.__module__.startswith("torch.") for t in type(model).__mro__):
+        return make_plan(read_torch(model, np.shape(calibration)[1:]))
     return make_plan(read_sklearn(model))
 
 

@@ -5,6 +5,7 @@ from .energy import energy as energy
 from .figure import png as png
 from .figure import save as save
 from .frame import frame as frame
+from .latency import latency as latency
 from .raster import raster as raster
 from .rates import rates as rates
 from .traces import traces as traces
