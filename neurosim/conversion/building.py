@@ -66,6 +66,10 @@ class GraphBuilder:
         """Return the shape of a value, for one sample."""
         return self._shapes[value.name]
 
+    def is_rectified(self, value: Tensor) -> bool:
+        """Whether a value comes straight from a rectifier, so that it is not negative."""
+        return any(node.name == value.name for node in self._nodes if isinstance(node, n.Rectify))
+
     def refuse(self, name: str, refusal: Refusal) -> Unknown:
         """Note an operation that cannot be converted."""
         self._refused.append((name, refusal.operation, refusal.remedy))

@@ -13,7 +13,7 @@ from .pools import MaxPool
 
 def prepared(graph: LayerGraph) -> LayerGraph:
     """Return the graph with what is not needed left out, and rectifiers before max-pooling."""
-    return needed(pad_inside(rectify_first(needed(graph))))
+    return needed(rectify_once(pad_inside(rectify_first(needed(graph)))))
 
 
 def needed(graph: LayerGraph) -> LayerGraph:
@@ -46,6 +46,18 @@ def rectify_first(graph: LayerGraph) -> LayerGraph:
             node if node is second else _renamed(node, behind.name, pool.name) for node in nodes
         ]
         output = pool.name if output == behind.name else output
+
+
+def rectify_once(graph: LayerGraph) -> LayerGraph:
+    """Let a rectifier take what the plain ReLU before it takes: min(max(max(x, 0), 0), c)."""
+    nodes = {node.name: node for node in graph.nodes}
+    for node in graph.nodes:
+        before = nodes[node.inputs[0]] if node.inputs else None
+        plain = isinstance(before, Rectify) and before.kind == "relu" and before.ceiling is None
+        clips = isinstance(node, Rectify) and node.ceiling is not None
+        if clips and plain:
+            nodes[node.name] = replace(node, inputs=before.inputs)
+    return _graph(graph, list(nodes.values()), graph.output)
 
 
 def pad_inside(graph: LayerGraph) -> LayerGraph:
