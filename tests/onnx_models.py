@@ -64,25 +64,35 @@ def keras_like(rng, opset=13):
     return model(nodes, arrays, ["batch", 8, 8, 3], ["batch", 6], opset=opset)
 
 
-def old(rng):
-    """Version 6: broadcast said by attributes, Clip and Reshape with attributes."""
+def old(rng, opset=6):
+    """Version 6: broadcast and the bounds of a clip are attributes; or the same in a later one."""
+    now = opset >= 11
     arrays = {
         "w": floats(rng, 3, 2, 3, 3),
         "b": floats(rng, 3),
         "w2": floats(rng, 5, 12),
         "c": floats(rng, 5),
         "flat": np.array([0, -1], np.int64),
+        "low": np.array(0.0, np.float32),
+        "high": np.array(1.5, np.float32),
     }
+    if now:
+        arrays["b"] = arrays["b"].reshape(3, 1, 1)
+    else:
+        del arrays["low"], arrays["high"]
     nodes = [
         ("Conv", ["x", "w"], ["conv"], {"kernel_shape": [3, 3], "pads": [1, 0, 0, 1]}),
-        ("Add", ["conv", "b"], ["biased"], {"broadcast": 1, "axis": 1}),
-        ("Clip", ["biased"], ["clip"], {"min": 0.0, "max": 1.5}),
+        ("Add", ["conv", "b"], ["biased"], {} if now else {"broadcast": 1, "axis": 1}),
+        ("Clip", ["biased", "low", "high"], ["clip"], {})
+        if now
+        else ("Clip", ["biased"], ["clip"], {"min": 0.0, "max": 1.5}),
         ("MaxPool", ["clip"], ["pool"], {"kernel_shape": [2, 2], "strides": [2, 2]}),
         ("Dropout", ["pool"], ["drop"], {}),
         ("Reshape", ["drop", "flat"], ["flatten"], {}),
-        ("Gemm", ["flatten", "w2", "c"], ["y"], {"transB": 1, "broadcast": 1, "alpha": 0.5}),
-    ]
-    return model(nodes, arrays, [1, 2, 6, 6], [1, 5], opset=6)
+        ("Gemm", ["flatten", "w2", "c"], ["y"], {"transB": 1, "alpha": 0.5}
+         | ({} if now else {"broadcast": 1})),
+    ]  # fmt: skip
+    return model(nodes, arrays, [1, 2, 6, 6], [1, 5], opset=opset)
 
 
 def branches(rng):
