@@ -337,7 +337,7 @@ def test_a_curve_is_printed_and_drawn():
     exact = evaluate(convert(plan, x, method="first-spike"), x, labels, progress=False)
     for along in ("steps", "spikes", "operations"):
         ax = ns.plot.latency({"phase": found, "exact": exact}, along=along, reference=1.0)
-        lines = [line.get_ydata().tolist() for line in ax.get_lines()]
+        lines = [list(line.get_ydata()) for line in ax.get_lines()]
         assert lines[:2] == [[p.score for p in found.curve], [1.0]]
     with pytest.raises(ParameterError, match="must be one or more, got none"):
         ns.plot.latency({})

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..conversion.evaluate import Evaluation, evaluate, runs
+from ..conversion import Evaluation, evaluate
 from ..encoders import EventsToSpikes
 from ..events import Events
 from ..hardware import Comparison, compare
@@ -66,7 +66,7 @@ def run_recording(
     pooled, pool = pool_to(recording, SIDE)
     samples, left_out = windows(pooled, trained.encoder)
     with watch.stage("run the spiking network"):
-        results = list(runs(trained.snn, samples, threads=threads, progress=watch.progress))
+        results = list(trained.snn.runs(samples, threads=threads, progress=watch.progress))
     with watch.stage("price on chips"):
         comparison = compare(results)
     facts = {

@@ -15,15 +15,13 @@ from .first_spike import (
     first_spike_input,
     with_margin,
 )
-from .graph import LayerGraph
 from .methods import FIRST_SPIKE, METHODS, NAMES, make_code, make_input, threshold_rule
 from .plan import Plan
 from .planning import make_plan
 from .rates import biases_of, deepest
+from .readers import read
 from .report import measure, measure_first_spike
-from .sklearn_mlp import read_sklearn
 from .threshold import calibration_data, choose_thresholds, with_pools
-from .torch_module import read_torch
 
 
 def convert(
@@ -44,6 +42,7 @@ def convert(
     burst: int = 5,
     period: int = 8,
     bits: int | None = None,
+    classes: np.ndarray | str | None = "auto",
     seed: int = 0,
 ) -> Converted:
     """Convert a trained ANN of ReLU layers into a network of spiking neurons.
@@ -79,7 +78,7 @@ def convert(
 
     Parameters
     ----------
-    model : scikit-learn MLP, or Pipeline; torch Module; path of an ONNX file
+    model : torch.nn.Module, path of an ONNX file, scikit-learn MLP or Pipeline, LayerGraph, Plan
         trained. See :mod:`neurosim.conversion.readers` for what is read.
     calibration : array (samples, *shape)
         inputs as the ANN takes them; some hundred are enough.
@@ -113,6 +112,8 @@ def convert(
         said, so thresholds grow accordingly.
     burst, period, bits : int
         see the table.
+    classes : array, None or "auto"
+        labels by output, of models that do not say them; None: the outputs are values.
     seed : int
         of the network; the conversion itself draws nothing.
 
@@ -144,7 +145,7 @@ def convert(
     checks.choice("convert", "method", method, NAMES)
     v0 = checks.number("convert", "v0", v0, low=0.0, high=1.0)
     hold = _hold(hold, input)
-    plan = _plan(model, calibration)
+    plan = _plan(model, calibration, classes)
     x = calibration_data(plan, calibration)
     if method == FIRST_SPIKE:
         given = {"threshold": threshold, "steps": steps, "correct": correct, "bits": bits}
@@ -215,14 +216,10 @@ def _report_samples(plan: Plan, last: int) -> int:
     return int(np.clip(_REPORT_VALUES // (widest * (last + 1)), 8, _REPORT_SAMPLES))
 
 
-def _plan(model: Any, calibration: Any) -> Plan:
+def _plan(model: Any, calibration: Any, classes: Any) -> Plan:
     if isinstance(model, Plan):
         return model
-    if isinstance(model, LayerGraph):
-        return make_plan(model)
-    if any(t.__module__.startswith("torch.") for t in type(model).__mro__):
-        return make_plan(read_torch(model, np.shape(calibration)[1:]))
-    return make_plan(read_sklearn(model))
+    return make_plan(read(model, np.shape(calibration)[1:] or None, classes=classes))
 
 
 def _hold(hold: float | None, kind: str) -> float:

@@ -1,10 +1,12 @@
 """What does a conversion give? The network, and how to talk to it."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..engine import EventSimulator, Simulator
 from ..network import Network
 from .codes import RateCode
 from .inputs import Input, SpikeArrays
@@ -80,10 +82,41 @@ class Converted:
 
     def predict(self, samples: Any, *, progress: bool | str = "auto") -> np.ndarray:
         """Return the class of each sample, or its value for regression, as the ANN does."""
-        from .evaluate import runs  # which knows this class
-
-        found = [self.outputs(result) for result in runs(self, samples, progress=progress)]
+        found = [self.outputs(result) for result in self.runs(samples, progress=progress)]
         return self.plan.decide(np.reshape(found, (len(found), self.plan.n_out)))
+
+    def runs(
+        self,
+        samples: Iterable[Any],
+        *,
+        threads: int = 1,
+        dtype: str | None = None,
+        progress: bool | str = "auto",
+    ) -> Iterator[Any]:
+        """Yield one Result per sample with all spikes, each from the initial state.
+
+        For the arguments see :func:`neurosim.evaluate`.
+        """
+        from tqdm.auto import tqdm
+
+        record = {name: ["spikes"] for name in self.network.populations}
+        record[READ_OUT] = ["spikes", "v"]
+        if self.engine == "clock":
+            simulator: Any = Simulator(self.network, dtype=dtype, threads=threads)
+            options: dict[str, Any] = {}
+        else:
+            simulator = EventSimulator(self.network, threads=threads)
+            options = {"times": [self.code.end]}
+        # tqdm's own "auto": None hides the bar where there is no terminal.
+        hide = None if progress == "auto" else not progress
+        for sample in tqdm(
+            samples, desc="samples", unit="sample", disable=hide, delay=1.0, leave=False
+        ):
+            simulator.reset()
+            inputs = {"input": self.encode(sample)}
+            yield simulator.run(
+                self.duration, record=record, inputs=inputs, progress=False, **options
+            )
 
     def __repr__(self) -> str:
         sizes = "-".join(str(population.n) for population in self.network.populations.values())

@@ -1,14 +1,13 @@
 """How good is a converted network, and how many spikes does it take?"""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..engine import EventSimulator, Simulator
 from ..errors import ParameterError
-from .converted import READ_OUT, Converted
+from .converted import Converted
 from .report import aligned, out_degrees
 
 
@@ -140,7 +139,7 @@ def evaluate(
     names = converted.network.populations
     degrees = _degrees(converted)
     outputs, results, counts, fired, operated = [], [], [], [], []
-    for result in runs(converted, samples, threads=threads, dtype=dtype, progress=progress):
+    for result in converted.runs(samples, threads=threads, dtype=dtype, progress=progress):
         course = converted.course(result)
         outputs.append(course[[k for k, _ in asked] + [-1]])
         counts.append([result.counts[name].sum() for name in names])
@@ -171,37 +170,6 @@ def evaluate(
         curve=tuple(curve),
         results=tuple(results),
     )
-
-
-def runs(
-    converted: Converted,
-    samples: Sequence[Any],
-    *,
-    threads: int = 1,
-    dtype: str | None = None,
-    progress: bool | str = "auto",
-) -> Iterator[Any]:
-    """Yield one Result per sample, each from the initial state."""
-    from tqdm.auto import tqdm
-
-    record = {name: ["spikes"] for name in converted.network.populations}
-    record[READ_OUT] = ["spikes", "v"]
-    if converted.engine == "clock":
-        simulator: Any = Simulator(converted.network, dtype=dtype, threads=threads)
-        options: dict[str, Any] = {}
-    else:
-        simulator = EventSimulator(converted.network, threads=threads)
-        options = {"times": [converted.code.end]}
-    # tqdm's own "auto": None hides the bar where there is no terminal.
-    hide = None if progress == "auto" else not progress
-    for sample in tqdm(
-        samples, desc="samples", unit="sample", disable=hide, delay=1.0, leave=False
-    ):
-        simulator.reset()
-        inputs = {"input": converted.encode(sample)}
-        yield simulator.run(
-            converted.duration, record=record, inputs=inputs, progress=False, **options
-        )
 
 
 def _asked(converted: Converted, steps: Sequence[int] | str) -> list[tuple[int, int]]:

@@ -59,7 +59,9 @@ def latency(
         ax.plot(x, y, "o-", color=COLOURS[k % len(COLOURS)], markersize=3, label=label)
     if reference is not None:
         ax.axhline(reference, color="black", linestyle="--", linewidth=1.0, label="ANN")
-    ax.set_xscale("log")
+    ax.set_xscale("log", base=2 if along == "steps" else 10)
+    if along == "steps":
+        ax.xaxis.set_major_formatter("{x:g}")
     ax.set_xlabel(_ALONG[along])
     ax.set_ylabel(next(iter(several.values())).metric)
     if len(several) > 1 or reference is not None:
