@@ -4,6 +4,7 @@ Readers translate their operations into these; what cannot be said is refused, n
 reading goes on, so that all of it is listed at once.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +13,7 @@ import numpy as np
 from . import nodes as n
 from .graph import LayerGraph, UnsupportedOperations
 from .pools import AveragePool, MaxPool
-from .windows import Pairs
+from .windows import Pairs, affordable_values
 
 _REWRITE = (
     "express it with convolutions, linear layers, batch norm, ReLU, pooling, sums and "
@@ -59,6 +60,7 @@ class GraphBuilder:
         start = n.Input(name, tuple(shape))
         self._nodes: list[n.Node] = [start]
         self._shapes = {name: start.shape}
+        self._values = math.prod(start.shape)
         self._refused: list[tuple[str, str, str]] = []
         self.start = Tensor(name)
 
@@ -83,6 +85,8 @@ class GraphBuilder:
             name = f"{node.name}#{k}"
         node = node if name == node.name else replace(node, name=name)
         shape = node.shape_of(*(self._shapes[other] for other in node.inputs))
+        self._values += math.prod(shape)
+        affordable_values(f"{self.source} up to {node.owner}", self._values)
         self._nodes.append(node)
         self._shapes[name] = shape
         return Tensor(name)

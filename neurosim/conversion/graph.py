@@ -79,6 +79,7 @@ class LayerGraph:
 
     def __post_init__(self) -> None:
         shapes: dict[str, tuple[int, ...]] = {}
+        values = 0
         for node in self.nodes:
             if node.name in shapes:
                 raise ParameterError(
@@ -91,7 +92,8 @@ class LayerGraph:
                     f"it in {self.source}"
                 )
             shape = node.shape_of(*(shapes[name] for name in node.inputs))
-            affordable_values(node.owner, math.prod(shape))
+            values += math.prod(shape)
+            affordable_values(f"{self.source} up to {node.owner}", values)
             shapes[node.name] = shape
         inputs = sum(isinstance(node, Input) for node in self.nodes)
         if inputs != 1 or self.output not in shapes:

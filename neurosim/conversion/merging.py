@@ -40,9 +40,11 @@ def behind(outer: Operator, inner: Operator) -> Operator:
         n_pre, n_post = math.prod(inner.pre), outer.weight.shape[1]
         affordable(n_pre * n_post, f"A matrix from {inner.pre} to {outer.post}")
         return Full(inner.pre, outer.post, inner.matrix().T @ outer.weight)
-    links = (outer.matrix() @ inner.matrix()).tocsr()
-    affordable(links.nnz, f"A matrix from {inner.pre} to {outer.post}")
-    return Listed(inner.pre, outer.post, links)
+    left, right = outer.matrix(), inner.matrix()
+    most = left.tocsc().indptr, right.indptr  # products of each number in the middle
+    products = int(np.diff(most[0]).astype(np.int64) @ np.diff(most[1]))
+    affordable(products, f"A matrix from {inner.pre} to {outer.post}")
+    return Listed(inner.pre, outer.post, (left @ right).tocsr())
 
 
 def beside(one: Operator, other: Operator) -> Operator | None:
@@ -146,8 +148,8 @@ def _stretched(outer: Kernel, inner: Kernel) -> Kernel:
         math.gcd(step if a > 1 else 0, d if b > 1 else 0) or 1
         for step, d, a, b in zip(steps, inner.dilation, outer.taps, inner.taps, strict=True)
     )
-    far = tuple(step // g for step, g in zip(steps, dilation, strict=True))
-    near = tuple(d // g for d, g in zip(inner.dilation, dilation, strict=True))
+    far = tuple(step // g or 1 for step, g in zip(steps, dilation, strict=True))
+    near = tuple(d // g or 1 for d, g in zip(inner.dilation, dilation, strict=True))
     size = tuple(
         f * (a - 1) + n * (b - 1) + 1
         for f, n, a, b in zip(far, near, outer.taps, inner.taps, strict=True)

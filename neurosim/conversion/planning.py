@@ -83,7 +83,10 @@ class _Value:
     def mapped(self, operator: Operator, shape: tuple[int, ...], bias=0.0) -> "_Value":
         """Return the value behind a linear operator and a bias."""
         terms = tuple(Term(t.source, behind(operator, t.operator)) for t in self.terms)
-        through = operator.apply(self.bias[np.newaxis])[0] + bias
+        through = np.zeros(operator.post)
+        if self.bias.any():
+            through = operator.apply(self.bias[np.newaxis])[0]
+        through += bias
         return _Value(shape, operator.post, terms, through)
 
     def moved(self, shape: tuple[int, ...], came_from: np.ndarray) -> "_Value":

@@ -10,7 +10,7 @@ from ..errors import ParameterError
 
 Pairs = tuple[tuple[int, int], ...]  # (before, after) of each axis
 _SAMPLES_AT_ONCE = 16
-MOST_VALUES = 2**26  # of one sample in one layer: 512 MiB in float64
+MOST_VALUES = 2**26  # of one sample in all nodes together: 512 MiB in float64
 
 
 def windows(x, window, stride, padding, dilation, outside: float) -> np.ndarray:
@@ -103,7 +103,7 @@ def pooled_shape(owner, shape, window, stride, padding) -> tuple[int, ...]:
 
 
 def affordable_values(owner: str, values: int) -> None:
-    """Refuse a layer that is larger than any that could be simulated."""
+    """Refuse what is larger than any network that could be simulated."""
     if values > MOST_VALUES:
         raise ParameterError(
             f"{owner} must have at most {MOST_VALUES:,} values, got {values:,}; give smaller "
