@@ -221,7 +221,7 @@ def test_a_residual_network_is_planned_exactly_and_its_synapses_carry_it():
     assert [term.source for term in plan["relu2"].terms] == ["a", "pool"]
     assert plan["relu2"].ceiling == 1.5 and plan["pool"].pool.window == (3, 3)
     assert (
-        plan["output"].terms[0].operator.numbers == 30
+        plan["output"].terms[0].operator.values.size == 30
     )  # the mean is no layer, and not written out
     carried(plan, x)
 

@@ -10,8 +10,10 @@ from torch.nn import functional as F  # noqa: E402
 
 from neurosim.conversion.graph import NothingConverted, UnsupportedOperations  # noqa: E402
 from neurosim.conversion.planning import make_plan  # noqa: E402
+from neurosim.conversion.readers import read  # noqa: E402
+from neurosim.conversion.torch_file import load_weights  # noqa: E402
 from neurosim.conversion.torch_module import read_torch  # noqa: E402
-from neurosim.errors import ParameterError  # noqa: E402
+from neurosim.errors import FormatError, ParameterError  # noqa: E402
 
 
 class Block(nn.Module):
@@ -282,3 +284,59 @@ def test_max_pooling_before_the_relu_is_moved_behind_it():
     )
     plan = read_alike(module, (1, 8, 8))
     assert [layer.activation for layer in plan.layers] == ["relu", "max-pool", "read-out"]
+
+
+# ------------------------------------------------------------------ files of weights
+
+
+class Runs:
+    """A pickle that would run code when it is opened."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def __reduce__(self):
+        return (open, (self.path, "w"))
+
+
+def test_weights_are_loaded_into_a_module_that_fits(tmp_path):
+    torch.manual_seed(1)
+    saved, empty = nn.Linear(3, 2), nn.Linear(3, 2)
+    for state in (saved.state_dict(), {"epoch": 3, "state_dict": saved.state_dict()}):
+        torch.save(state, tmp_path / "weights.pt")
+        load_weights(empty, tmp_path / "weights.pt")
+        assert torch.equal(empty.weight, saved.weight)
+    with pytest.raises(ParameterError, match="does not fit Linear"):
+        load_weights(nn.Linear(4, 2), tmp_path / "weights.pt")
+
+
+def test_a_state_dict_alone_is_refused_with_the_way_out(tmp_path):
+    torch.save(nn.Linear(3, 2).state_dict(), tmp_path / "weights.pth")
+    with pytest.raises(ParameterError, match=r"2 arrays \(weight, bias\) and not how they"):
+        read(tmp_path / "weights.pth")
+    with pytest.raises(ParameterError, match="torch.onnx.export"):
+        read(tmp_path / "program.pt2")
+
+
+def test_files_that_would_run_code_are_refused_and_run_none(tmp_path):
+    mark = tmp_path / "mark"
+    torch.save({"weight": Runs(mark)}, tmp_path / "evil.pt")
+    torch.save(nn.Linear(3, 2), tmp_path / "module.pt")
+    torch.save({"a": torch.ones(2)}, tmp_path / "old.pt", _use_new_zipfile_serialization=False)
+    for name, message in (
+        ("evil", "without running code"),
+        ("module", "without running code"),
+        ("old", "saved again"),
+    ):
+        with pytest.raises(FormatError, match=message):
+            read(tmp_path / f"{name}.pt")
+    assert not mark.exists()
+
+
+def test_archives_that_unfold_are_refused(tmp_path):
+    import zipfile
+
+    with zipfile.ZipFile(tmp_path / "bomb.pt", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("archive/data.pkl", b"\0" * 10_000_000)
+    with pytest.raises(FormatError, match="archive of plain parts"):
+        read(tmp_path / "bomb.pt")

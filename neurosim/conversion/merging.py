@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 
-from .operators import Full, Kernel, Listed, Operator, affordable
+from .operators import MOST_LINKS, Full, Kernel, Listed, Operator, affordable
 
 
 def behind(outer: Operator, inner: Operator) -> Operator:
@@ -43,7 +43,7 @@ def behind(outer: Operator, inner: Operator) -> Operator:
     left, right = outer.matrix(), inner.matrix()
     most = left.tocsc().indptr, right.indptr  # products of each number in the middle
     products = int(np.diff(most[0]).astype(np.int64) @ np.diff(most[1]))
-    affordable(products, f"A matrix from {inner.pre} to {outer.post}")
+    affordable(products, f"A matrix from {inner.pre} to {outer.post}", MOST_LINKS)
     return Listed(inner.pre, outer.post, (left @ right).tocsr())
 
 
@@ -157,6 +157,7 @@ def _stretched(outer: Kernel, inner: Kernel) -> Kernel:
     single = outer.by_channel and inner.by_channel
     if single:
         groups, a, b = outer.groups, outer.kernel, inner.kernel
+        affordable(len(a) * math.prod(size), f"A kernel of {size} taps")
         kernel = np.zeros((len(a), 1, *size))
     else:
         groups, a, b = 1, _whole(outer), _whole(inner)

@@ -56,7 +56,8 @@ def read_onnx(
     check_wire(data, onnx.ModelProto.DESCRIPTOR, source)
     try:
         parsed: Any = onnx.ModelProto.FromString(data)
-        return Walk(parsed, source, folder, shape).graph(classes)
+        with np.errstate(all="ignore"):  # what is not finite is refused where it is used
+            return Walk(parsed, source, folder, shape).graph(classes)
     except (DecodeError, UnicodeDecodeError) as error:
         raise FormatError(f"{source}: no ONNX file, or damaged: {error}") from None
 

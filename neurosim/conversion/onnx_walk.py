@@ -76,6 +76,7 @@ class Walk:
             )
         if len(self.proto.node) > MOST_NODES:
             raise FormatError(f"{source}: more than {MOST_NODES:,} nodes")
+        _check_names(self.proto, source)
         versions = [entry.version for entry in model.opset_import if entry.domain in _OWN]
         self.opset = versions[0] if versions else 1
         self._left = MOST_NUMBERS
@@ -210,5 +211,21 @@ class Walk:
             return known(call, *inputs)
         except Refusal as refusal:
             return self.builder.refuse(name, refusal)
-        except (ParameterError, TypeError, ValueError, IndexError, OverflowError) as error:
+        except TypeError:
+            raise FormatError(
+                f"{self.source}: node {name!r} ({operation}) has inputs or attributes that it "
+                f"cannot have: {len(inputs)} inputs, attributes {list(call.attributes)}"
+            ) from None
+        except (ParameterError, ValueError, IndexError, OverflowError) as error:
             raise FormatError(f"{self.source}: node {name!r} ({operation}): {error}") from None
+
+
+def _check_names(graph: Any, source: str) -> None:
+    """Refuse names that are no text: the parser hands them over as bytes."""
+    names = [entry.name for entry in (*graph.initializer, *graph.input, *graph.output)]
+    for node in graph.node:
+        names += [node.name, node.op_type, node.domain, *node.input, *node.output]
+        names += [entry.name for entry in node.attribute]
+    for name in names:
+        if not isinstance(name, str):
+            raise FormatError(f"{source}: the name {name!r} is no text")

@@ -17,6 +17,7 @@ from .windows import Pairs, places
 
 # Numbers of a matrix that is written out: 1 GiB in float64.
 MOST_NUMBERS = 2**27
+MOST_LINKS = 2**24  # and of one whose entries are listed, each with its place
 # Below this share of numbers that are not zero, synapses are listed instead of a kernel.
 _SPARSE = 0.2
 
@@ -27,12 +28,12 @@ class TooLarge(BuildError):
     """A linear map would have to be written out, and has too many numbers for that."""
 
 
-def affordable(numbers: int, what: str) -> None:
+def affordable(numbers: int, what: str, most: int = MOST_NUMBERS) -> None:
     """Refuse to write out more numbers than a machine should hold."""
-    if numbers > MOST_NUMBERS:
+    if numbers > most:
         raise TooLarge(
             f"{what} would have to be written out with {numbers:,} numbers, more than "
-            f"{MOST_NUMBERS:,}; put a ReLU between the linear operations, or make the layer smaller"
+            f"{most:,}; put a ReLU between the linear operations, or make the layer smaller"
         )
 
 
@@ -44,8 +45,8 @@ class Operator:
     post: Shape
 
     @property
-    def numbers(self) -> int:
-        """How many numbers it is made of."""
+    def values(self) -> np.ndarray:
+        """The numbers that it is made of."""
         raise NotImplementedError
 
     def apply(self, x: np.ndarray) -> np.ndarray:
@@ -91,8 +92,8 @@ class Kernel(Operator):
         return self.kernel.shape[2:]
 
     @property
-    def numbers(self) -> int:
-        return self.kernel.size
+    def values(self) -> np.ndarray:
+        return self.kernel
 
     @property
     def by_channel(self) -> bool:
@@ -183,39 +184,37 @@ class Kernel(Operator):
 
         n_out, n_in = self.kernel.shape[0] // self.groups, self.kernel.shape[1]
         links = math.prod(self.space) * math.prod(self.taps) * self.kernel.shape[0] * n_in
-        affordable(links, f"A convolution from {self.pre} to {self.post}")
+        affordable(links, f"A convolution from {self.pre} to {self.post}", MOST_LINKS)
         pooled, channels = self.pooled, self.pre[-1]
+        shape = (self.groups, n_out, n_in)
         group = np.arange(self.groups)[:, None, None]
-        of = np.broadcast_to(
-            group * n_out + np.arange(n_out)[:, None], (self.groups, n_out, n_in)
-        ).ravel()
-        by = np.broadcast_to(group * n_in + np.arange(n_in), (self.groups, n_out, n_in)).ravel()
-        rows, columns, values = [], [], []
-        for tap in places(self.taps):
-            out, at = self._meet(tap, pooled)
-            rows.append((out[:, None] * len(self.kernel) + of).ravel())
-            columns.append((at[:, None] * channels + by).ravel())
-            values.append(np.tile(self.kernel[(..., *tap)].ravel(), len(out)))
-        shape = (math.prod(self.post), math.prod(pooled) * channels)
-        found = [np.concatenate(part) for part in (values, rows, columns)]
-        written = scipy.sparse.coo_array((found[0], (found[1], found[2])), shape=shape).tocsr()
+        of = np.broadcast_to(group * n_out + np.arange(n_out)[:, None], shape).ravel()
+        by = np.broadcast_to(group * n_in + np.arange(n_in), shape).ravel()
+        out, tap, at = self._meet()
+        rows = (out[:, None] * len(self.kernel) + of).ravel()
+        columns = (at[:, None] * channels + by).ravel()
+        values = self.kernel.reshape(len(of), -1).T[tap].ravel()
+        size = (math.prod(self.post), math.prod(pooled) * channels)
+        written = scipy.sparse.coo_array((values, (rows, columns)), shape=size).tocsr()
         if self.pools:
             written = written @ _summing(self.pre, pooled, self.pool)
         written.eliminate_zeros()
         return written
 
-    def _meet(self, tap: tuple[int, ...], space: Shape) -> tuple[np.ndarray, np.ndarray]:
-        """Return flat places of outputs, and of the inputs that they hear at a tap."""
-        out, at = np.zeros(1, np.int64), np.zeros(1, np.int64)
-        for k, n, n_out, s, d, (before, _) in zip(
-            tap, space, self.space, self.stride, self.dilation, self.padding, strict=True
+    def _meet(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return flat places of outputs, taps, and inputs, of every output that hears an input."""
+        out = tap = at = np.zeros(1, np.int64)
+        geometry = (self.stride, self.dilation, self.padding)
+        for n, n_out, taps, s, d, (before, _) in zip(
+            self.pooled, self.space, self.taps, *geometry, strict=True
         ):
-            o = np.arange(n_out)
+            o, k = np.indices((n_out, taps)).reshape(2, -1)
             i = s * o + d * k - before
             inside = (i >= 0) & (i < n)
             out = (out[:, None] * n_out + o[inside]).ravel()
+            tap = (tap[:, None] * taps + k[inside]).ravel()
             at = (at[:, None] * n + i[inside]).ravel()
-        return out, at
+        return out, tap, at
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -225,8 +224,8 @@ class Full(Operator):
     weight: np.ndarray
 
     @property
-    def numbers(self) -> int:
-        return self.weight.size
+    def values(self) -> np.ndarray:
+        return self.weight
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         return (x.reshape(len(x), -1) @ self.weight).reshape(len(x), *self.post)
@@ -251,8 +250,8 @@ class Listed(Operator):
     links: object
 
     @property
-    def numbers(self) -> int:
-        return self.links.nnz
+    def values(self) -> np.ndarray:
+        return self.links.data
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         return (self.links @ x.reshape(len(x), -1).T).T.reshape(len(x), *self.post)

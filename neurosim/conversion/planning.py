@@ -124,6 +124,20 @@ class _Walk:
         graph = self.graph
         names = LayerNames(graph)
         start, shape, order = _input(graph)
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._walk(start, shape, names)
+        layers = tuple(self.layers.values())
+        for layer in layers:
+            numbers = [layer.bias, *(term.operator.values for term in layer.terms)]
+            if not all(np.isfinite(part).all() for part in numbers):
+                raise ParameterError(
+                    f"convert: the weights and biases of layer {layer.name!r} of {graph.source} "
+                    "must be finite once batch norms and linear operations are merged; train again"
+                )
+        return Plan(graph.source, graph.input.shape, _last(shape), order, layers, graph.classes)
+
+    def _walk(self, start: set[str], shape: tuple[int, ...], names: LayerNames) -> None:
+        graph = self.graph
         for node in graph.nodes:
             if node.name in start:
                 self.values[node.name] = _source(INPUT, shape)
@@ -133,8 +147,6 @@ class _Walk:
         if self.unsupported:
             raise UnsupportedOperations(graph.source, tuple(self.unsupported))
         self._read_out(self.values[graph.output])
-        layers = tuple(self.layers.values())
-        return Plan(graph.source, graph.input.shape, _last(shape), order, layers, graph.classes)
 
     def _value(self, node: n.Node, before: list[_Value], names: LayerNames) -> _Value:
         shape = self.graph.shapes[node.name]

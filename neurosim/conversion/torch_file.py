@@ -5,6 +5,7 @@ compressed parts, and none that claims more than the file has.
 """
 
 import os
+import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -60,7 +61,9 @@ def read_state(path: str | os.PathLike) -> dict[str, Any]:
     path = Path(path)
     _check_archive(path)
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            found = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # the unpickler, the archive, and tensors raise what they like
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
         raise FormatError(
