@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 import neurosim as ns
 from neurosim._jit import JIT
 from neurosim.conversion import convert, evaluate
+from neurosim.conversion.balance import balanced
 from neurosim.conversion.build import population_names
 from neurosim.conversion.rates import Run, biases_of
 from neurosim.errors import ParameterError
@@ -305,6 +306,32 @@ def test_the_report_counts_the_operations_that_the_engine_counts():
                 assert layer.spikes == pytest.approx(spikes)
 
 
+@pytest.mark.parametrize(("pool", "ceiling"), [("average", None), ("max", 0.8)])
+def test_channels_with_thresholds_of_their_own_leave_the_outputs(pool, ceiling):
+    rng = np.random.default_rng(19)
+    plan = residual(rng, pool=pool, ceiling=ceiling)
+    x = rng.normal(0.3, 0.6, (30, *plan.input_shape))
+    scaled = balanced(plan, x, 100.0)
+    found, exact = scaled.activations(x), plan.activations(x)
+    np.testing.assert_allclose(found["output"], exact["output"], atol=1e-12)
+    for layer in plan.spiking:
+        tops = found[layer.name].reshape(-1, layer.shape[-1]).max(axis=0)
+        if layer.ceiling is None:
+            np.testing.assert_allclose(tops, 1.0)
+        else:
+            np.testing.assert_array_equal(found[layer.name], exact[layer.name])
+
+
+def test_thresholds_of_channels_bring_the_outputs_closer_where_channels_differ():
+    rng = np.random.default_rng(20)
+    plan = residual(rng)
+    x = rng.normal(0.3, 0.6, (64, *plan.input_shape))
+    errors = [
+        convert(plan, x, steps=4, per_channel=each).report.output_error for each in (False, True)
+    ]
+    assert errors[1] < errors[0]
+
+
 # ------------------------------------------------------------------ evaluation
 
 
@@ -396,6 +423,7 @@ def test_runs_of_converted_networks_are_priced_and_saved(tmp_path):
         ({"method": "burst", "reset": "zero"}, "reset must be 'subtract' for method='burst'"),
         ({"method": "max", "bits": 3}, "bits must be left out unless"),
         ({"method": "first-spike", "steps": 8}, "steps must be left out"),
+        ({"method": "first-spike", "per_channel": True}, "per_channel must be left out"),
         ({"method": "first-spike", "input": "rate"}, "input must be one of 'direct'"),
         ({"v0": 1.5}, "v0 must be >= 0 and <= 1"),
         ({"burst": 0, "method": "burst"}, "burst must be >= 1"),

@@ -223,6 +223,7 @@ def resume(folder: Path, threads: int | None, as_json: bool) -> None:
     type=click.Choice(["percentile", "max", "mse", "trained"]),
     help="Rule for thresholds.  [default: that of the method]",
 )
+@click.option("--per-channel", is_flag=True, help="A threshold for every channel.")
 @click.option("--v0", type=float, default=0.5, show_default=True, help="Potential at first.")
 @click.option("--reset", type=click.Choice(["subtract", "zero"]), default="subtract")
 @click.option("--correct/--no-correct", default=None, help="Correct biases from the samples.")

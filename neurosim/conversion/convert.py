@@ -1,11 +1,13 @@
 """How does a trained ANN become a spiking network? `convert`: read, choose thresholds, build."""
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
 from .. import checks
 from ..errors import ParameterError
+from .balance import balanced
 from .build import build
 from .converted import Converted
 from .correct import corrected_biases
@@ -31,6 +33,7 @@ def convert(
     method: str = "percentile",
     percentile: float = 99.9,
     threshold: str | None = None,
+    per_channel: bool = False,
     steps: int | None = None,
     v0: float = 0.5,
     reset: str = "subtract",
@@ -87,6 +90,9 @@ def convert(
         in (0, 100].
     threshold : {"percentile", "max", "mse", "trained"}, optional
         rule for the thresholds; default that of the method.
+    per_channel : bool
+        give every channel a threshold of its own, by the same percentile (or the largest):
+        worth it for few steps. The layers of ``plan`` are then in units of these.
     steps : int, optional
         T. More steps: finer, slower, more spikes. Default 32; 8 for ``few-spike``.
     v0 : float
@@ -149,6 +155,7 @@ def convert(
     x = calibration_data(plan, calibration)
     if method == FIRST_SPIKE:
         given = {"threshold": threshold, "steps": steps, "correct": correct, "bits": bits}
+        given["per_channel"] = per_channel or None
         return _first_spike(plan, x, input, float(percentile), given, seed)
     code = make_code(
         method, plan, steps=steps, v0=v0, reset=reset, hold=hold, burst=burst, period=period,
@@ -156,6 +163,9 @@ def convert(
     )  # fmt: skip
     how = make_input(input, plan, code, x, method=method, scale=input_scale, window=window)
     rule = threshold_rule(method, plan, threshold)
+    if per_channel:
+        plan = balanced(plan, x, 100.0 if rule == "max" else percentile)
+        how = dataclasses.replace(how, plan=plan)
     thresholds = choose_thresholds(plan, x, rule=rule, percentile=percentile, code=code)
     thresholds = with_pools(plan, thresholds)
     some = x[: _report_samples(plan, code.last(deepest(plan)))]

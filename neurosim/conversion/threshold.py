@@ -64,10 +64,11 @@ def choose_thresholds(
     percentile = checks.number("convert", "percentile", percentile, above=0.0, high=100.0)
     if rule == "trained":
         return {layer.name: _trained(layer) / code.highest for layer in plan.spiking}
-    found = _positive(plan, x)
+    found = activations_of(plan, x)
     thresholds = {}
     for layer in plan.spiking:
         values = found[layer.name]
+        values = values[values > 0]
         if not values.size:
             raise ParameterError(
                 f"convert: layer {layer.name!r} is silent on all {len(x)} calibration samples; "
@@ -101,16 +102,15 @@ def with_pools(plan: "Plan", thresholds: dict[str, float]) -> dict[str, float]:
     return found
 
 
-def _positive(plan: "Plan", x: np.ndarray) -> dict[str, np.ndarray]:
-    """Positive activations of each spiking layer, of all samples or of as many as are enough."""
+def activations_of(plan: "Plan", x: np.ndarray) -> dict[str, np.ndarray]:
+    """Activations of each spiking layer, of all samples or of as many as are enough."""
     widest = max(layer.n for layer in plan.layers)
     x = x[:: max(1, -(-len(x) * widest // _MOST_VALUES))]
     kept: dict[str, list[np.ndarray]] = {layer.name: [] for layer in plan.spiking}
     for begin in range(0, len(x), 64):
         activations = plan.activations(x[begin : begin + 64])
         for name, values in kept.items():
-            a = activations[name]
-            values.append(a[a > 0])
+            values.append(activations[name])
     return {name: np.concatenate(values) for name, values in kept.items()}
 
 
