@@ -1,6 +1,7 @@
 """ONNX files: what is read says what onnxruntime says; files from strangers do no harm."""
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import onnx_models
@@ -47,6 +48,25 @@ def test_models_of_several_writers_say_what_the_reference_says(writer):
     np.testing.assert_allclose(
         make_plan(graph).activations(x)["output"], graph.outputs(x), atol=1e-10
     )
+
+
+KEPT = sorted((Path(__file__).parent / "model_files").glob("*.onnx"))
+
+
+@pytest.mark.parametrize("path", KEPT, ids=[path.stem for path in KEPT])
+def test_exports_of_pytorch_and_keras_say_what_the_reference_says(path):
+    graph = read_onnx(path)
+    x = np.random.default_rng(11).normal(size=(4, *graph.input.shape))
+    expected, found = runtime(onnx.load(path), x), graph.outputs(x)
+    if expected.min() >= 0 and np.allclose(expected.sum(axis=1), 1):  # it ends in a softmax
+        found = probabilities(found)
+    if expected.max() <= 0 and np.allclose(np.exp(expected).sum(axis=1), 1):  # in a log-softmax
+        found = np.log(probabilities(found))
+    np.testing.assert_allclose(found, expected, atol=2e-5)
+    plan = make_plan(graph)
+    np.testing.assert_allclose(plan.activations(x)["output"], graph.outputs(x), atol=1e-9)
+    kinds = {type(term.operator).__name__ for layer in plan.layers for term in layer.terms}
+    assert kinds <= {"Kernel", "Full"}  # nothing had to be listed synapse by synapse
 
 
 @pytest.mark.parametrize("opset", [11, 13, 17, 21])
@@ -134,6 +154,29 @@ def test_a_residual_network_from_pytorch_and_from_its_onnx_export_gives_the_same
                     np.testing.assert_allclose(getattr(p, name), getattr(q, name), atol=1e-6)
                 else:
                     assert getattr(p, name) == getattr(q, name)
+
+
+def test_both_ways_make_the_same_spiking_network(tmp_path):
+    pytest.importorskip("torch", reason="PyTorch is not installed")
+    from test_torch_reader import Residual, randomised
+
+    import neurosim as ns
+
+    module, shape = randomised(Residual()), (2, 16, 16)
+    x = np.random.default_rng(12).normal(size=(12, *shape))
+    path = exported(module, shape, tmp_path, dynamo=False)
+    one, other = ns.convert(module, x, steps=8).network, ns.convert(path, x, steps=8).network
+    pairs = zip(one.projections.values(), other.projections.values(), strict=True)
+    for a, b in pairs:
+        a, b = ns.expand(one, a), ns.expand(other, b)
+        np.testing.assert_array_equal(a.pre, b.pre)
+        np.testing.assert_array_equal(a.post, b.post)
+        np.testing.assert_allclose(a.weight, b.weight, atol=1e-6)
+    layers = zip(one.populations.values(), other.populations.values(), strict=True)
+    for a, b in layers:
+        assert a.shape == b.shape
+        for name, value in getattr(a.neurons, "params", {}).items():
+            np.testing.assert_allclose(value, b.neurons.params[name], atol=1e-6)
 
 
 # ------------------------------------------------------------------ shapes of samples

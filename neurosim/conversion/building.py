@@ -60,7 +60,9 @@ class GraphBuilder:
         start = n.Input(name, tuple(shape))
         self._nodes: list[n.Node] = [start]
         self._shapes = {name: start.shape}
+        self._turns: dict[str, tuple[Tensor, tuple[int, ...]]] = {}
         self._values = math.prod(start.shape)
+        affordable_values(f"{source}: a sample", self._values)
         self._refused: list[tuple[str, str, str]] = []
         self.start = Tensor(name)
 
@@ -225,13 +227,28 @@ class GraphBuilder:
     def transpose(self, name: str, x: Tensor, axes: Sequence[int]) -> Tensor:
         """Axes in another order, samples not counted."""
         axes = tuple(int(axis) for axis in axes)
+        before = self._turns.get(x.name)
+        if before is not None:  # one after the other are one, and often none
+            source, first = before
+            if sorted(axes) == list(range(len(first))):
+                x, axes = source, tuple(first[axis] for axis in axes)
         if axes == tuple(range(len(self.shape(x)))):
             return x
-        return self.put(n.Transpose(name, (x.name,), axes))
+        made = self.put(n.Transpose(name, (x.name,), axes))
+        self._turns[made.name] = x, axes
+        return made
 
     def pad(self, name: str, x: Tensor, padding: Pairs) -> Tensor:
-        """Zeros around, in space."""
-        return self.put(n.Pad(name, (x.name,), tuple(padding))) if any(map(any, padding)) else x
+        """Zeros around, (before, after) for each axis of the sample; one of them has none."""
+        if not any(map(any, padding)):
+            return x
+        plain = [axis for axis, pair in enumerate(padding) if not any(pair)]
+        if not plain or min(map(min, padding)) < 0:
+            raise Refusal(f"padding by {padding}", "pad space, with as many zeros as you like")
+        turned = self._turned(name, x, plain[0])
+        space = tuple(pair for axis, pair in enumerate(padding) if axis != plain[0])
+        made = self.put(n.Pad(name, (turned.name,), space))
+        return self._turned_back(name, made, plain[0])
 
     def average(self, name, x, window, stride, padding, include=True, ceil=False) -> Tensor:
         """Means over windows."""

@@ -262,12 +262,10 @@ def _pad(call, x, pads=None, value=None, axes=None):
     axes = range(n) if axes is None else [int(a) % n for a in np.ravel(axes)]
     half = len(pads) // 2
     pairs = dict(zip(axes, zip(pads[:half], pads[half:], strict=True), strict=True))
-    space = tuple(tuple(int(p) for p in pairs.get(k, (0, 0))) for k in range(n))
-    if value or call.get("mode", "constant") != "constant" or any(space[0]) or any(space[1]):
-        raise Refusal("padding with values, or of channels", "pad space with zeros")
-    if min(map(min, space)) < 0:
-        raise Refusal("cutting off by padding", "let the convolution before be smaller")
-    return call.builder.pad(call.name, x, space[2:])
+    sizes = tuple(tuple(int(p) for p in pairs.get(k, (0, 0))) for k in range(n))
+    if value or call.get("mode", "constant") != "constant" or any(sizes[0]):
+        raise Refusal("padding with values, or of samples", "pad space with zeros")
+    return call.builder.pad(call.name, x, sizes[1:])
 
 
 def _nothing(call, x, *_):

@@ -17,6 +17,7 @@ from .onnx_tensors import array_of
 MOST_NODES = 20_000
 MOST_NUMBERS = 2**27  # of all constants and weights together: 1 GiB in float64
 _HARMLESS = frozenset(["Identity", "Reshape", "Flatten", "Squeeze", "Dropout", "Cast", "Shape"])
+_EITHER = frozenset(["Add", "Sub", "Mul", "Div", "Max", "Min", "Sum", "MatMul", "Concat"])
 _OWN = ("", "ai.onnx")  # the standard operators
 _FLOATS = (1, 10, 11, 16)
 
@@ -208,6 +209,8 @@ class Walk:
                 return CONSTANTS[operation](call, *inputs)
             if known is None or constant:
                 raise unsupported(operation)
+            if operation not in _EITHER and not isinstance(inputs[0], Tensor):
+                raise Refusal(f"{operation} of a constant by values that depend on the sample")
             return known(call, *inputs)
         except Refusal as refusal:
             return self.builder.refuse(name, refusal)
@@ -216,7 +219,7 @@ class Walk:
                 f"{self.source}: node {name!r} ({operation}) has inputs or attributes that it "
                 f"cannot have: {len(inputs)} inputs, attributes {list(call.attributes)}"
             ) from None
-        except (ParameterError, ValueError, IndexError, OverflowError) as error:
+        except (ParameterError, ValueError, IndexError, ArithmeticError) as error:
             raise FormatError(f"{self.source}: node {name!r} ({operation}): {error}") from None
 
 

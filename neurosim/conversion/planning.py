@@ -363,6 +363,8 @@ def _embedding(inner: tuple[int, ...], at: int, channels: int) -> Operator:
 
 def _relabelled(operator: Operator, post: tuple[int, ...]) -> Operator:
     """Return the operator with the same numbers in another shape."""
+    if operator.post == post:
+        return operator
     if isinstance(operator, Kernel) and max(operator.space, default=1) > 1:
         return Listed(operator.pre, post, operator.matrix())
     return replace(operator, post=post)

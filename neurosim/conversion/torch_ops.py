@@ -236,10 +236,10 @@ def _general_pad(call, x, sizes, mode="constant", value=None):
 
 
 def _padded(call, x, sizes):
-    axes = len(call.builder.shape(x)) - 1
+    axes = len(call.builder.shape(x))
     pairs = [(sizes[k], sizes[k + 1]) for k in range(0, len(sizes), 2)][::-1]
-    if len(pairs) > axes or min(map(min, pairs), default=0) < 0:
-        raise Refusal(f"padding by {sizes}", "pad axes of space, by numbers that are not negative")
+    if len(pairs) > axes:
+        raise Refusal(f"padding by {sizes}, samples among it", "pad axes of space")
     return call.builder.pad(call.name, x, ((0, 0),) * (axes - len(pairs)) + tuple(pairs))
 
 
