@@ -214,7 +214,7 @@ class Walk:
             return known(call, *inputs)
         except Refusal as refusal:
             return self.builder.refuse(name, refusal)
-        except TypeError:
+        except (TypeError, AttributeError, KeyError, StopIteration):
             raise FormatError(
                 f"{self.source}: node {name!r} ({operation}) has inputs or attributes that it "
                 f"cannot have: {len(inputs)} inputs, attributes {list(call.attributes)}"

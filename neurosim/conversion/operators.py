@@ -15,8 +15,8 @@ from ..connectivity.rules import FromMatrix, Rule
 from ..errors import BuildError
 from .windows import Pairs, places
 
-# Numbers of a matrix that is written out: 1 GiB in float64.
-MOST_NUMBERS = 2**27
+# Numbers of a matrix that is written out: 512 MiB in float64.
+MOST_NUMBERS = 2**26
 MOST_LINKS = 2**24  # and of one whose entries are listed, each with its place
 # Below this share of numbers that are not zero, synapses are listed instead of a kernel.
 _SPARSE = 0.2
