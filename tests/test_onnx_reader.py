@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import onnx_models
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 onnx = pytest.importorskip("onnx", reason="onnx is not installed: pip install '.[onnx]'")
 
@@ -48,6 +50,45 @@ def test_models_of_several_writers_say_what_the_reference_says(writer):
     np.testing.assert_allclose(
         make_plan(graph).activations(x)["output"], graph.outputs(x), atol=1e-10
     )
+
+
+@given(st.data())
+def test_random_convolutions_and_poolings_say_what_the_reference_says(data):
+    rng = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    size = data.draw(st.tuples(st.integers(5, 9), st.integers(5, 9)))
+    kernel = data.draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    attributes = {"kernel_shape": kernel}
+    attributes["strides"] = data.draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    how = data.draw(st.sampled_from(["pads", "SAME_UPPER", "SAME_LOWER", "VALID"]))
+    if how == "pads":
+        attributes["pads"] = [data.draw(st.integers(0, k - 1)) for k in (*kernel, *kernel)]
+    else:
+        attributes["auto_pad"] = how
+        shorter = zip(attributes["strides"], kernel, strict=True)  # or the reference fails
+        attributes["strides"] = [min(pair) for pair in shorter]
+    kind = data.draw(st.sampled_from(["Conv", "MaxPool", "AveragePool"]))
+    arrays, inputs = {"weight": onnx_models.floats(rng, 4, 4, *kernel)}, ["x"]
+    if kind == "Conv":
+        group = data.draw(st.sampled_from([1, 2, 4]))
+        arrays["weight"] = arrays["weight"][:, : 4 // group]
+        attributes["group"], inputs = group, ["x", "weight"]
+        if how == "pads":  # the reference has no dilation with auto_pad
+            attributes["dilations"] = data.draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
+    else:
+        arrays = {}
+        if kind == "AveragePool":
+            attributes["count_include_pad"] = data.draw(st.integers(0, 1))
+    nodes = [(kind, inputs, ["z"], attributes), ("Flatten", ["z"], ["y"], {})]
+    model = onnx_models.model(nodes, arrays, ["N", 4, *size], ["N", "out"])
+    graph = read_onnx(model.SerializeToString())
+    x = rng.normal(size=(2, 4, *size))
+    np.testing.assert_allclose(graph.outputs(x), runtime(model, x), atol=1e-5)
+
+
+@given(st.binary(max_size=300))
+def test_bytes_that_are_anything_are_refused(content):
+    with pytest.raises(NeurosimError):
+        read_onnx(content)
 
 
 KEPT = sorted((Path(__file__).parent / "model_files").glob("*.onnx"))

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip install '.[torch]'")
 
@@ -10,6 +12,7 @@ from torch.nn import functional as F  # noqa: E402
 
 from neurosim.conversion.graph import NothingConverted, UnsupportedOperations  # noqa: E402
 from neurosim.conversion.planning import make_plan  # noqa: E402
+from neurosim.conversion.pools import AveragePool, MaxPool  # noqa: E402
 from neurosim.conversion.readers import read  # noqa: E402
 from neurosim.conversion.torch_file import load_weights  # noqa: E402
 from neurosim.conversion.torch_module import read_torch  # noqa: E402
@@ -132,6 +135,33 @@ def test_functions_and_methods_are_seen():
     plan = make_plan(graph)
     assert [layer.ceiling for layer in plan.layers] == [None, None, None, 6.0, 1.0, None]
     assert graph.classes.tolist() == [0, 1, 2]
+
+
+@given(st.data())
+def test_average_pooling_divides_as_pytorch_does(data):
+    number = st.integers(1, 4)
+    window, stride = data.draw(st.tuples(number, number)), data.draw(st.tuples(number, number))
+    padding = tuple(data.draw(st.integers(0, k // 2)) for k in window)
+    include, ceil = data.draw(st.booleans()), data.draw(st.booleans())
+    x = np.random.default_rng(0).normal(size=(2, 3, 7, 6))
+    node = AveragePool("a", ("x",), window, stride, tuple((p, p) for p in padding), include, ceil)
+    expected = F.avg_pool2d(
+        torch.tensor(x), window, stride, padding, ceil_mode=ceil, count_include_pad=include
+    ).numpy()
+    assert node.shape_of(x.shape[1:]) == expected.shape[1:]
+    np.testing.assert_allclose(node(x), expected, atol=1e-12)
+
+
+@given(st.data())
+def test_max_pooling_keeps_the_windows_that_pytorch_keeps(data):
+    number = st.integers(1, 4)
+    window, stride = data.draw(st.tuples(number, number)), data.draw(st.tuples(number, number))
+    padding = tuple(data.draw(st.integers(0, k // 2)) for k in window)
+    ceil = data.draw(st.booleans())
+    x = np.random.default_rng(0).normal(size=(2, 3, 7, 6))
+    node = MaxPool("m", ("x",), window, stride, tuple((p, p) for p in padding), ceil)
+    expected = F.max_pool2d(torch.tensor(x), window, stride, padding, ceil_mode=ceil).numpy()
+    np.testing.assert_array_equal(node(x), expected)
 
 
 def test_a_module_used_twice_is_two_layers():
