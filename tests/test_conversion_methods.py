@@ -10,7 +10,6 @@ import neurosim as ns
 from neurosim._jit import JIT
 from neurosim.conversion import convert, evaluate
 from neurosim.conversion.balance import balanced
-from neurosim.conversion.build import population_names
 from neurosim.conversion.rates import Run, biases_of
 from neurosim.errors import ParameterError
 
@@ -29,9 +28,7 @@ NEEDS_COMPILER = pytest.mark.skipif(not JIT, reason="takes minutes without the c
 
 def run(snn, sample, dtype="float64"):
     """One run with all that is asked below."""
-    record = {name: ["spikes", "v"] for name in population_names(snn.plan).values()}
-    del record["input"]
-    record = {k: v for k, v in record.items() if not snn.plan[k].pool}
+    record = {layer.name: ["spikes", "v"] for layer in snn.plan.layers if layer.pool is None}
     options = {"dtype": dtype} if snn.engine == "clock" else {"times": [snn.code.end]}
     inputs = {"input": snn.encode(sample)}
     return ns.simulate(

@@ -20,23 +20,8 @@ if TYPE_CHECKING:
     from .codes import RateCode
     from .plan import Plan, PlanLayer
 
-INPUT = "input"
 # Far above T times any output: the read-out is an integrator that never fires.
 READ_OUT_THRESHOLD = 1e9
-
-
-def population_names(plan: "Plan") -> dict[str, str]:
-    """The population that stands for the input and for each layer.
-
-    The layer's own name, without what names of populations may not have.
-    """
-    names = {plan.input: INPUT}
-    for layer in plan.layers:
-        name = layer.name.replace("/", ".").strip(".") or "layer"
-        while name in names.values():
-            name += "_"
-        names[layer.name] = name
-    return names
 
 
 def build(
@@ -49,6 +34,8 @@ def build(
     seed: int,
 ) -> Network:
     """Return the network that computes what the plan does, in the given code.
+
+    Its populations are ``"input"`` and the layers by their names.
 
     With theta_l the threshold of layer l, a spike of the layer before adds W theta_(l-1) / theta_l
     to the potential, and a bias b / theta_l per unit of c (see :mod:`.codes`). The read-out
@@ -65,14 +52,14 @@ def build(
         of the network; nothing in it is random.
     """
     net = Network(time="steps", seed=seed)
-    names, depth = population_names(plan), depths(plan)
-    at: dict[str, Population] = {plan.input: net.add(how.source(), INPUT)}
+    depth = depths(plan)
+    at: dict[str, Population] = {plan.input: net.add(how.source(), plan.input)}
     last = code.last(deepest(plan))
     direct = isinstance(how, DirectInput)
     for layer in plan.layers:
         if layer.pool is not None:
             before = at[layer.terms[0].source]
-            at[layer.name] = layer.pool.attach(net, before, names[layer.name])
+            at[layer.name] = layer.pool.attach(net, before, layer.name)
             continue
         reads_out = layer.activation == "read-out"
         theta = 1.0 if reads_out else thresholds[layer.name]
@@ -83,7 +70,7 @@ def build(
             made = _read_out(layer, bias * share, driven=driven, at_once=not code.anytime)
         else:
             made = code.neurons(_sizes(layer), bias, driven=driven, depth=depth[layer.name])
-        here = net.add(made, names[layer.name])
+        here = net.add(made, layer.name)
         ports = len(made.model.ports) > 1
         for term in layer.terms:
             given = term.source == plan.input

@@ -30,7 +30,6 @@ from ..errors import ParameterError
 from ..models import IF
 from ..network import Network, Population
 from . import neurons
-from .build import INPUT, population_names
 from .inputs import Input, SpikeArrays
 from .rates import deepest, depths
 
@@ -144,12 +143,12 @@ def build_first_spike(
     Its populations are those of :func:`~.build.build`, and ``"timers"``.
     """
     net = Network(time="continuous", seed=seed)
-    names, depth = population_names(plan), depths(plan)
-    at: dict[str, Population] = {plan.input: net.add(how.source(), INPUT)}
+    depth = depths(plan)
+    at: dict[str, Population] = {plan.input: net.add(how.source(), plan.input)}
     timers = _timers(net, deepest(plan))
     theta = {plan.input: how.unit, **thresholds}
     for layer in plan.layers:
-        here = net.add(_neurons(layer, theta.get(layer.name, 1.0)), names[layer.name])
+        here = net.add(_neurons(layer, theta.get(layer.name, 1.0)), layer.name)
         at[layer.name] = here
         if layer.pool is not None:
             pool = SumPool(layer.pool.window, layer.pool.stride, layer.pool.padding)

@@ -8,7 +8,6 @@ import numpy as np
 
 from ..connectivity.procedural import Procedural
 from ..network import Network, Projection
-from .build import population_names
 from .rates import Run
 
 if TYPE_CHECKING:
@@ -314,23 +313,24 @@ class Operations:
     """Counts the synapses that spikes reach, per sample, layer by layer."""
 
     def __init__(self, plan: "Plan", network: Network) -> None:
-        self.names, self.network = population_names(plan), network
+        self.network = network
         self.of: dict[str, float] = {}  # projection to operations
+        layers = {plan.input, *(layer.name for layer in plan.layers)}
         for p in network.projections.values():
-            if p.pre.name not in self.names.values():  # timers, which fire once
+            if p.pre.name not in layers:  # timers, which fire once
                 self.of[p.name] = float(out_degrees(p).sum())
 
     def fired(self, layer: str, spikes: np.ndarray) -> None:
         """Note spikes of a layer, (samples, *shape)."""
         mean = spikes.reshape(len(spikes), -1).mean(axis=0)
         for p in self.network.projections.values():
-            if p.pre.name == self.names[layer]:
+            if p.pre.name == layer:
                 self.of[p.name] = float(mean @ out_degrees(p))
 
     def into(self, layer: str) -> float:
         """Operations per sample on the way into a layer."""
         found = self.network.projections.values()
-        return sum(self.of[p.name] for p in found if p.post.name == self.names[layer])
+        return sum(self.of[p.name] for p in found if p.post.name == layer)
 
     def total(self) -> float:
         """Operations per sample."""

@@ -70,7 +70,7 @@ METHODS = {
 
 def main(path: Path, folder: Path, samples: int, steps: list[int]) -> dict:
     """All methods on the first samples of the test set."""
-    calibration = torch.as_tensor(case.images(folder, "train", 500)[0])
+    calibration = torch.as_tensor(case.images(folder, "train", 256)[0])
     x, y = case.images(folder, "test", samples)
     x, found = torch.as_tensor(x), {}
     with torch.no_grad():
