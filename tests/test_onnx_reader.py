@@ -291,6 +291,17 @@ def test_a_softmax_inside_is_refused_and_at_the_end_left_out():
         read_onnx(model.SerializeToString())
 
 
+def test_further_outputs_of_a_node_are_refused_where_they_are_used():
+    pool = ("MaxPool", ["x"], ["largest", "where"], {"kernel_shape": [2, 2]})
+    uses = [("Relu", ["where"], ["r"], {}), ("Flatten", ["r"], ["y"], {})]
+    model = onnx_models.model([pool, *uses], {}, ["N", 1, 4, 4], ["N", 9])
+    with pytest.raises(UnsupportedOperations, match="r: an operation on a further output"):
+        read_onnx(model.SerializeToString())
+    model = onnx_models.model([pool], {}, ["N", 1, 4, 4], ["N", 9], output="where")
+    with pytest.raises(UnsupportedOperations, match="the output: a further output of a node"):
+        read_onnx(model.SerializeToString())
+
+
 def tampered(change):
     """The perceptron after a change to its parsed form."""
     model = onnx_models.perceptron(np.random.default_rng(0))

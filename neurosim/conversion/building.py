@@ -42,6 +42,7 @@ class Unknown:
 
 
 UNKNOWN = Unknown()
+FURTHER = Unknown()  # what a node makes besides its first output: indices of a maximum, masks
 
 
 class GraphBuilder:
@@ -98,6 +99,8 @@ class GraphBuilder:
 
         ``classes="auto"``: numbers from 0, where there are several outputs or a softmax.
         """
+        if not self._refused and not isinstance(output, Tensor):
+            self.refuse("the output", Refusal("a further output of a node", "use its first one"))
         if self._refused or not isinstance(output, Tensor):
             raise UnsupportedOperations(self.source, tuple(self._refused))
         if isinstance(classes, str):

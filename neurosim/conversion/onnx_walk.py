@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import FormatError, ParameterError
-from .building import UNKNOWN, GraphBuilder, Refusal, Tensor, unsupported, used
+from .building import FURTHER, UNKNOWN, GraphBuilder, Refusal, Tensor, unsupported, used
 from .graph import LayerGraph
 from .onnx_constants import CONSTANTS
 from .onnx_ops import OPERATIONS
@@ -191,7 +191,7 @@ class Walk:
         result = self._translated(node, name, [self.values[other] for other in node.input])
         for position, output in enumerate(node.output):
             if output:
-                self._set(output, result if position == 0 else UNKNOWN)
+                self._set(output, result if position == 0 else FURTHER)
 
     def _translated(self, node: Any, name: str, inputs: list[Any]) -> Any:
         call = Call(self, node, name)
@@ -199,6 +199,8 @@ class Walk:
         known = OPERATIONS.get(operation)
         constant = all(not isinstance(value, Tensor) for value in inputs) or operation == "Shape"
         try:
+            if any(value is FURTHER for value in inputs):
+                raise Refusal("an operation on a further output of a node", "use its first one")
             if any(value is UNKNOWN for value in inputs):
                 if known is None and operation not in CONSTANTS:
                     raise unsupported(operation)
