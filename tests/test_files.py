@@ -13,7 +13,6 @@ from neurosim.clouds import PointCloud
 from neurosim.clouds.open import _FORMATS as CLOUD_FORMATS
 from neurosim.errors import FormatError, ParameterError
 from neurosim.events import Events
-from neurosim.events.open import _FORMATS as EVENT_FORMATS
 from neurosim.files import checked_path, write_whole
 from neurosim.report import Section, write_report
 
@@ -136,58 +135,46 @@ def test_of_a_foreign_file_only_the_head_is_read(tmp_path, open_file, match):
     assert traced(refuse) < 8 << 20
 
 
-@pytest.mark.parametrize(
-    ("open_file", "head"),
-    [(ev.open, b"Event Stream\x02\x00\x00\x01\x10\x00\x10\x00"), (clouds.open, b"ply\n")],
-)
-def test_a_file_above_the_limit_is_refused_before_it_is_read(
-    tmp_path, monkeypatch, open_file, head
-):
+def test_a_file_above_the_limit_is_refused_before_it_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "MAX_BYTES", 8 << 20)
-    path = sparse(tmp_path / "large", head, 9 << 20)
+    path = sparse(tmp_path / "large", b"ply\n", 9 << 20)
 
     def refuse():
         with pytest.raises(FormatError, match="at most 8,388,608 bytes, got 9,437,184; cut it"):
-            open_file(path)
+            clouds.open(path)
 
     assert traced(refuse) < 1 << 20
 
 
-def test_a_file_that_needs_more_memory_than_is_free_is_refused_before_it_is_read(
-    tmp_path, monkeypatch
-):
+def test_a_recording_of_more_than_the_free_memory_is_read_in_pieces_only(tmp_path, monkeypatch):
     path = sparse(tmp_path / "a", b"Event Stream\x02\x00\x00\x01\x10\x00\x10\x00", 32 << 20)
-    monkeypatch.setattr(files, "free_memory", lambda: 100 << 20)
+    monkeypatch.setattr(files, "free_memory", lambda: 70 << 20)
 
     def refuse():
-        with pytest.raises(FormatError, match=r"takes up to 256 MiB, got 100 MiB free; cut it"):
-            ev.open(path)
+        with pytest.raises(FormatError, match=r"takes up to 83 MiB, got 70 MiB free; iterate over"):
+            _ = ev.open(path).events
 
     assert traced(refuse) < 1 << 20
+    pieces = sum(len(piece) for piece in ev.open(path).pieces())
     monkeypatch.setattr(files, "free_memory", lambda: None)  # a system that does not tell
-    assert len(ev.open(path, strict=False)) > 1_000_000
+    assert len(ev.open(path).events) == pieces > 1_000_000
 
 
-@pytest.mark.parametrize(("room", "open_file"), [("events", ev.open), ("clouds", clouds.open)])
-def test_running_out_of_memory_on_the_way_is_an_error_with_a_remedy(
-    tmp_path, monkeypatch, room, open_file
-):
-    path = tmp_path / "a"
-    if room == "events":
-        ev.write_es(recording(10), path)
-    else:
-        clouds.write_ply(cloud(10), path)
-
-    def fail(*_):
+def test_running_out_of_memory_on_the_way_is_an_error_with_a_remedy(tmp_path, monkeypatch):
+    def fail(*_, **__):
         raise MemoryError
 
+    path = ev.write_es(recording(10), tmp_path / "a")
+    with monkeypatch.context() as patched, pytest.raises(FormatError, match="iterate over pieces"):
+        patched.setattr("neurosim.events.formats.source.Columns.room", fail)
+        _ = ev.open(path).events
+    clouds.write_ply(cloud(10), path)
     with monkeypatch.context() as patched, pytest.raises(FormatError, match="close other programs"):
         patched.setattr(np, "fromfile", fail_after_the_head(np.fromfile))
-        open_file(path)
-    owner = {"events": "neurosim.events.es.Events", "clouds": "neurosim.clouds.ply.PointCloud"}
-    monkeypatch.setattr(owner[room], lambda **_: fail())
+        clouds.open(path)
+    monkeypatch.setattr("neurosim.clouds.ply.PointCloud", fail)
     with pytest.raises(FormatError, match="must fit into memory.* cut it into parts"):
-        open_file(path)
+        clouds.open(path)
 
 
 def fail_after_the_head(read):
@@ -212,10 +199,7 @@ def _generic():
 
 
 def _contents(folder):
-    e, c = recording(200_000), cloud(60_000)
-    yield 0, EVENT_FORMATS, ev.write_es(e, folder / "es").read_bytes()
-    yield 1, EVENT_FORMATS, _generic()
-    yield 2, EVENT_FORMATS, ev.write_nmnist(e, folder / "bin").read_bytes()
+    c = cloud(60_000)
     for which, form in enumerate(("binary_big_endian", "ascii")):
         yield which, CLOUD_FORMATS, clouds.write_ply(c, folder / "ply", form).read_bytes()
     short = clouds.write_ply(PointCloud(xyz=np.ones((200_000, 3))), folder / "s", "ascii")

@@ -2,8 +2,9 @@
 
 from .columns import EVENT_DTYPE as EVENT_DTYPE
 from .container import Events as Events
-from .es import write_es as write_es
-from .nmnist import write_nmnist as write_nmnist
+from .formats.es import write_es as write_es
+from .formats.nmnist import write_nmnist as write_nmnist
 from .open import decode as decode
 from .open import open as open
+from .recording import Recording as Recording
 from .stream import stream as stream

@@ -53,6 +53,8 @@ def check_polarity(value: Any) -> np.ndarray:
     column = check_integers("p", value)
     if column.dtype.kind == "b":
         return column
+    if column.dtype.kind == "u" and (not len(column) or column.max() <= 1):
+        return column
     kinds = set(np.unique(column).tolist())
     if kinds <= {0, 1}:
         return column

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,6 +21,13 @@ from .columns import (
     check_span,
 )
 
+_DEFAULTS = {
+    "sensor_size": None,
+    "n_polarities": 2,
+    "n_unsorted": 0,
+    "source": "",
+    "notes": (),
+}
 _MOST_COUNTS = 1 << 28  # 2 GiB of int64
 _ALIASES = {
     "x": ("x",),
@@ -151,6 +158,26 @@ class Events:
                 )
         return cls(**found, sensor_size=sensor_size)
 
+    @classmethod
+    def trusted(cls, x: Any, y: Any, t: Any, p: Any, **known: Any) -> "Events":
+        """Events of columns that a decoder has checked: kept as they are, not copied.
+
+        The columns have the dtypes of ``EVENT_DTYPE`` and lie on the sensor, ``known`` is
+        every other attribute. Stamps are sorted where ``known["n_unsorted"]`` is not 0.
+        """
+        columns = {"x": x, "y": y, "t": t, "p": p}
+        if known.setdefault("n_unsorted", 0):
+            order = np.argsort(t, kind="stable")
+            columns = {name: column[order] for name, column in columns.items()}
+        new = object.__new__(cls)
+        for name, value in (_DEFAULTS | columns | known).items():
+            object.__setattr__(new, name, value)
+        return new
+
+    def keep(self, which: Any) -> "Events":
+        """The events at a mask, a slice or ascending positions."""
+        return self._changed(which)
+
     def to_array(self) -> np.ndarray:
         """A structured copy with fields ``x:<u2, y:<u2, t:<i8, p:|u1``."""
         out = np.empty(len(self), EVENT_DTYPE)
@@ -239,12 +266,10 @@ class Events:
         if t is not None:
             t0, t1 = check_span(t)
             keep &= (self.t >= t0) & (self.t < t1)
-        return replace(
-            self,
+        return self._changed(
+            keep,
             x=self.x[keep] - np.uint16(x0),
             y=self.y[keep] - np.uint16(y0),
-            t=self.t[keep],
-            p=self._p(keep),
             sensor_size=(x1 - x0, y1 - y0),
         )
 
@@ -252,7 +277,7 @@ class Events:
         """Events with ``start <= t < stop`` [us]; the same as ``crop(t=(start, stop))``."""
         t0, t1 = check_span((start, stop))
         keep = slice(*np.searchsorted(self.t, (t0, t1)).tolist())
-        return replace(self, x=self.x[keep], y=self.y[keep], t=self.t[keep], p=self._p(keep))
+        return self._changed(keep)
 
     def shift_time(self, offset: int) -> "Events":
         """Add ``offset`` [us] to every stamp; ``e.shift_time(-e.t[0])`` starts at 0.
@@ -269,7 +294,7 @@ class Events:
                 "Events.shift_time.offset must keep every stamp > -2**62 and < 2**62 us, got "
                 f"{offset}, which makes them {ends[0]}..{ends[-1]}"
             )
-        return replace(self, t=self.t + offset if len(self) else self.t)
+        return self._changed(slice(None), t=self.t + offset if len(self) else self.t)
 
     def downsample(self, factor: int) -> "Events":
         """Pool pixels in squares of ``factor`` x ``factor``; every event is kept.
@@ -283,17 +308,22 @@ class Events:
         """
         factor = integer("Events.downsample", "factor", factor, low=1, high=MAX_SIDE - 1)
         width, height = self.sensor_size
-        return replace(
-            self,
-            x=self.x // factor,
-            y=self.y // factor,
-            p=self._p(slice(None)),
+        return self._changed(
+            slice(None),
+            x=self.x // np.uint16(factor),
+            y=self.y // np.uint16(factor),
             sensor_size=(-(-width // factor), -(-height // factor)),
         )
 
     def merge_polarity(self) -> "Events":
         """Forget the polarity: one channel, every ``p`` is 0."""
-        return replace(self, p=None)
+        return self._changed(slice(None), p=np.zeros(len(self), np.uint8), n_polarities=1)
 
-    def _p(self, keep: Any) -> np.ndarray | None:
-        return None if self.n_polarities == 1 else self.p[keep]
+    def _changed(self, which: Any, **changed: Any) -> "Events":
+        """The events at ``which``, with some columns or attributes in place of their own."""
+        new = {name: getattr(self, name)[which] for name in "xytp" if name not in changed}
+        new |= {name: getattr(self, name) for name in _DEFAULTS} | changed
+        unsorted = new.pop("n_unsorted")
+        made = Events.trusted(**new)
+        object.__setattr__(made, "n_unsorted", unsorted)
+        return made

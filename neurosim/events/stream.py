@@ -4,17 +4,12 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from neurosim.checks import integer
-from neurosim.errors import FormatError
-from neurosim.files import HEAD_BYTES, checked_path
 
 from .container import Events
-from .es import OFF_SENSOR, TRUNCATED, decode_piece, events_of, header, looks_like_es, off_sensor
-from .open import open as open_whole
-
-_LARGEST_EVENT = 1 << 20  # bytes; generic events have payloads of any length
+from .formats.stored import Stored
+from .open import source_of
+from .recording import Recording
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -24,30 +19,17 @@ class EventStream:
     Made by :func:`stream`; gives `Events` that follow each other in time.
     """
 
-    path: str
-    piece: int
+    recording: Recording
 
     def __iter__(self) -> Iterator[Events]:
-        name = self.path
-        try:
-            with open(name, "rb", buffering=0) as file:
-                head = np.fromfile(file, np.uint8, HEAD_BYTES)
-                if any(looks_like_es(head, generic=generic) for generic in (False, True)):
-                    file.seek(0)
-                    yield from _pieces(file, name, self.piece)
-                    return
-        except OSError as error:
-            raise FormatError(
-                f"{name}: must be a readable file, got: {error.strerror or error}; check the path"
-            ) from error
-        yield open_whole(name)
+        return self.recording.pieces()
 
     def __repr__(self) -> str:
-        return f"EventStream({self.path!r})"
+        return f"EventStream({self.recording.path!r})"
 
 
 def stream(path: str | os.PathLike, *, piece: int = 1 << 22) -> EventStream:
-    """Read an Event Stream file (.es) piece by piece, in bounded memory.
+    """Read a recording piece by piece, in bounded memory; the strict twin of `open`.
 
     Parameters
     ----------
@@ -58,13 +40,12 @@ def stream(path: str | os.PathLike, *, piece: int = 1 << 22) -> EventStream:
     Returns
     -------
     EventStream
-        To iterate over. What is damaged is an error where it is met; other formats that
-        `open` knows are short, and come whole.
+        To iterate over. What is damaged is an error where it is met.
 
     Raises
     ------
     FormatError
-        While it is read: a file that is foreign, truncated or damaged.
+        For a file that is foreign; while it is read, for one that is truncated or damaged.
 
     Examples
     --------
@@ -83,30 +64,5 @@ def stream(path: str | os.PathLike, *, piece: int = 1 << 22) -> EventStream:
         sim.run(60_000.0, inputs={"camera": pieces})
     """
     piece = integer("events.stream", "piece", piece, low=8, high=1 << 30)
-    return EventStream(path=checked_path("events.stream", path), piece=piece)
-
-
-def _pieces(file, name: str, size: int) -> Iterator[Events]:
-    """Events of a file, ``size`` bytes at a time; what a piece cuts in two begins the next."""
-    head = header(np.fromfile(file, np.uint8, 20), name)
-    file.seek(head.start)
-    rest, offset, now = np.empty(0, np.uint8), head.start, 0
-    while True:
-        fresh = np.fromfile(file, np.uint8, size)
-        data = np.concatenate((rest, fresh))
-        data.flags.writeable = False
-        found = decode_piece(data, head, 0, now, strict=True)
-        if found.status == OFF_SENSOR:
-            raise off_sensor(name, offset + found.where, head)
-        if found.columns["t"].size:
-            yield events_of(head, found.columns)
-        rest, now = data[found.where :], found.now
-        offset += found.where
-        if found.status == TRUNCATED and (not fresh.size or rest.size > _LARGEST_EVENT):
-            raise FormatError(
-                f"{name}: the event at byte {offset} must be complete, but the file ends at byte "
-                f"{offset + rest.size} inside it, or it is longer than {_LARGEST_EVENT:,} bytes; "
-                "copy the file again"
-            )
-        if not fresh.size:
-            return
+    source = source_of(Stored.of_path("events.stream", path))
+    return EventStream(recording=Recording(origin=source, strict=True, piece=piece))

@@ -23,54 +23,48 @@ from neurosim._jit import kernel
 from neurosim.errors import FormatError, ParameterError
 from neurosim.files import write_whole
 
-from .container import Events
+from ..container import Events
+from .source import BASE, HEIGHT, OWN, WIDTH, Words
+from .stored import Stored
+from .tally import FAULT, OFF, OTHER
 
 SIGNATURE = b"Event Stream"
 TYPES = {0: "generic", 1: "DVS", 2: "ATIS", 3: "modular display", 4: "colour"}
 
-OK, TRUNCATED, OFF_SENSOR = 0, 1, 2
 _MAX_OVERFLOWS = 1 << 24  # an .es file stores a pause as one byte per 127 us
+_OTHER = {
+    "generic": "bytes of payloads behind the first, which is x,",
+    "DVS": "words that are no change events",
+    "ATIS": "exposure measurements",
+}
+NOW = OWN
+"""The time before the next byte [us]."""
 
 
-def looks_like_es(data: np.ndarray, *, generic: bool) -> bool:
-    """Whether ``data`` (uint8), the first bytes of a file, begins an Event Stream.
+def looks_like_es(stored: Stored) -> bool:
+    """Whether the file begins with the words 'Event Stream'."""
+    return stored.starts_with(SIGNATURE)
 
-    One of ``generic`` events, which may be two bytes long, or one of a sensor.
+
+def open_es(stored: Stored) -> Words:
+    """The recording behind the header.
+
+    Generic events have a payload of bytes and no pixel: they become events of a 256 x 1
+    sensor with one polarity, ``x`` the first byte of the payload (0 when it is empty). Of an
+    ATIS stream the change events are kept; exposure measurements are counted.
     """
-    head = data[:16].tobytes()
-    return head.startswith(SIGNATURE) and (head[15:] == b"\0") == generic
-
-
-def decode_es(data: np.ndarray, name: str, *, strict: bool = True) -> Events:
-    """Events of the bytes of an .es file.
-
-    Generic events have a payload of bytes and no pixel: they become events of a
-    256 x 1 sensor with one polarity, ``x`` the first byte of the payload (0 when it is
-    empty). Of an ATIS stream the change events are kept; exposure measurements are
-    counted in ``notes``.
-
-    Parameters
-    ----------
-    data : uint8 (size,)
-        The whole file.
-    name : str
-        How to call the file in errors.
-    strict : bool
-        Raise for a truncated end and for pixels off the sensor. Otherwise drop them and
-        say so in ``notes``.
-    """
-    head = header(data, name)
-    piece = decode_piece(data, head, head.start, 0, strict=strict)
-    if strict and piece.status == OFF_SENSOR:
-        raise off_sensor(name, piece.where, head)
-    if strict and piece.status == TRUNCATED:
-        raise FormatError(
-            f"{name}: the event at byte {piece.where} must be complete, but the file ends at byte "
-            f"{len(data)} inside it; copy the file again, or open it with strict=False to keep "
-            f"the {len(piece.columns['t']):,} whole events"
-        )
-    tail = len(data) - piece.where if piece.status == TRUNCATED else 0
-    return events_of(head, piece.columns, _notes(head.kind, piece.skipped, piece.off, tail))
+    head = header(stored.head, stored.name)
+    return Words(
+        stored=stored,
+        title=f"Event Stream {head.version} {head.kind}",
+        sensor_size=(head.width, head.height),
+        n_polarities=1 if head.kind == "generic" else 2,
+        fill={"generic": fill_generic, "DVS": fill_dvs, "ATIS": fill_atis}[head.kind],
+        start=head.start,
+        smallest=2 if head.kind == "generic" else 5,
+        state=(0,),
+        other=_OTHER[head.kind],
+    )
 
 
 class Header(NamedTuple):
@@ -81,60 +75,6 @@ class Header(NamedTuple):
     start: int
     width: int
     height: int
-
-
-class Piece(NamedTuple):
-    """What was decoded up to byte ``where``, at time ``now``, and why it stops there."""
-
-    columns: dict[str, np.ndarray]
-    skipped: int
-    off: int
-    where: int
-    now: int
-    status: int
-
-
-def decode_piece(data: np.ndarray, head: Header, start: int, now: int, *, strict: bool) -> Piece:
-    """Decode ``data`` from byte ``start`` on, where the time is ``now``."""
-    fill = {"generic": _fill_generic, "DVS": _fill_dvs, "ATIS": _fill_atis}[head.kind]
-    smallest = 2 if head.kind == "generic" else 5
-    capacity = (len(data) - start) // smallest
-    x, y = np.empty(capacity, np.uint16), np.empty(capacity, np.uint16)
-    t, p = np.empty(capacity, np.int64), np.empty(capacity, np.uint8)
-    n, *rest = fill(data, start, now, head.width, head.height, strict, x, y, t, p)
-    columns = {"x": x[:n], "y": y[:n], "t": t[:n]}
-    return Piece(columns if head.kind == "generic" else columns | {"p": p[:n]}, *rest)
-
-
-def events_of(head: Header, columns: dict[str, np.ndarray], notes: tuple[str, ...] = ()) -> Events:
-    """Events, which copy the columns, with the sensor and the source of the header."""
-    source = f"Event Stream {head.version} {head.kind}"
-    return Events(**columns, sensor_size=(head.width, head.height), source=source, notes=notes)
-
-
-def off_sensor(name: str, where: int, head: Header) -> FormatError:
-    """The error for a pixel that the sensor does not have."""
-    return FormatError(
-        f"{name}: event at byte {where} must lie on the {head.width}x{head.height} sensor, got "
-        "another pixel; the file is damaged from there on or before: open it with "
-        "strict=False to keep the other events"
-    )
-
-
-def _notes(kind: str, skipped: int, off: int, tail: int) -> tuple[str, ...]:
-    notes = []
-    if kind == "generic":
-        notes.append(
-            f"generic events: x is the first of the payload's bytes; {skipped:,} bytes after "
-            "it are not kept"
-        )
-    elif skipped:
-        notes.append(f"{skipped:,} exposure measurements dropped")
-    if off:
-        notes.append(f"{off:,} events off the sensor dropped")
-    if tail:
-        notes.append(f"truncated: {tail} bytes at the end dropped")
-    return tuple(notes)
 
 
 def header(data: np.ndarray, name: str) -> Header:
@@ -174,76 +114,72 @@ def header(data: np.ndarray, name: str) -> Header:
 
 
 @kernel
-def _fill_dvs(data, start, now, width, height, strict, x, y, t, p):
-    """Decode DVS events into x, y, t, p, from the time ``now`` on.
-
-    Returns (events, 0, events off the sensor, byte offset, time there, status).
-    """
-    n, off, i = 0, 0, start
-    size = len(data)
-    while i < size:
+def fill_dvs(data, state, counts, x, y, t, p):
+    """Decode DVS events; returns (events, bytes used)."""
+    n, i, now = 0, 0, state[NOW]
+    size, room, width, height = len(data), len(x), state[WIDTH], state[HEIGHT]
+    while i < size and n < room:
         first = np.int64(data[i])
         if first >= 0xFE:
             now += 127 if first == 0xFF else 0
             i += 1
             continue
         if i + 5 > size:
-            return n, 0, off, i, now, TRUNCATED
+            break
         now += first >> 1
         column = data[i + 1] | (np.int64(data[i + 2]) << 8)
         row = data[i + 3] | (np.int64(data[i + 4]) << 8)
         if column < width and row < height:
             x[n], y[n], t[n], p[n] = column, row, now, first & 1
             n += 1
-        elif strict:
-            return n, 0, off, i, now, OFF_SENSOR
         else:
-            off += 1
+            _off(state, counts, i)
         i += 5
-    return n, 0, off, size, now, OK
+    state[NOW] = now
+    return n, i
 
 
 @kernel
-def _fill_atis(data, start, now, width, height, strict, x, y, t, p):
-    """Decode the change events of an ATIS stream; count the exposure measurements.
-
-    Returns (events, exposure measurements, events off the sensor, byte offset, time, status).
-    """
-    n, off, exposures, i = 0, 0, 0, start
-    size = len(data)
-    while i < size:
+def fill_atis(data, state, counts, x, y, t, p):
+    """Decode the change events of an ATIS stream; returns (events, bytes used)."""
+    n, i, now = 0, 0, state[NOW]
+    size, room, width, height = len(data), len(x), state[WIDTH], state[HEIGHT]
+    while i < size and n < room:
         first = np.int64(data[i])
         if first >= 0xFC:
             now += 63 * (first & 3)
             i += 1
             continue
         if i + 5 > size:
-            return n, exposures, off, i, now, TRUNCATED
+            break
         now += first >> 2
         column = data[i + 1] | (np.int64(data[i + 2]) << 8)
         row = data[i + 3] | (np.int64(data[i + 4]) << 8)
         if first & 1:
-            exposures += 1
+            counts[OTHER] += 1
         elif column < width and row < height:
             x[n], y[n], t[n], p[n] = column, row, now, (first >> 1) & 1
             n += 1
-        elif strict:
-            return n, exposures, off, i, now, OFF_SENSOR
         else:
-            off += 1
+            _off(state, counts, i)
         i += 5
-    return n, exposures, off, size, now, OK
+    state[NOW] = now
+    return n, i
 
 
 @kernel
-def _fill_generic(data, start, now, width, height, strict, x, y, t, p):
-    """Decode generic events: x is the first byte of the payload.
+def _off(state, counts, i):
+    counts[OFF] += 1
+    if counts[FAULT] == 0:
+        counts[FAULT] = state[BASE] + i + 1
 
-    Returns (events, payload bytes not kept, 0, byte offset, time there, status).
-    """
-    n, unused, i = 0, 0, start
-    size = len(data)
-    while i < size:
+
+@kernel
+def fill_generic(data, state, counts, x, y, t, p):
+    """Decode generic events: x is the first byte of the payload; (events, bytes used)."""
+    n, i, now = 0, 0, state[NOW]
+    size, room = len(data), len(x)
+    while i < size and n < room:
         first = np.int64(data[i])
         if first >= 0xFE:
             now += 254 if first == 0xFF else 0
@@ -255,18 +191,19 @@ def _fill_generic(data, start, now, width, height, strict, x, y, t, p):
             if shift < 56:  # 2**56 bytes: far beyond any file, and safe in int64
                 length += (np.int64(data[j]) >> 1) << shift
             elif data[j] > 1:
-                return n, unused, 0, i, now, TRUNCATED
+                length = 1 << 60
             more = data[j] & 1 == 1
             shift += 7
             j += 1
         if more or length > size - j:
-            return n, unused, 0, i, now, TRUNCATED
+            break
         now += first
         x[n], y[n], t[n], p[n] = (data[j] if length > 0 else 0), 0, now, 0
-        unused += max(length - 1, 0)
+        counts[OTHER] += max(length - 1, 0)
         n += 1
         i = j + length
-    return n, unused, 0, size, now, OK
+    state[NOW] = now
+    return n, i
 
 
 def write_es(events: Events, path: str | os.PathLike) -> Path:

@@ -13,7 +13,9 @@ import numpy as np
 from neurosim.errors import FormatError, ParameterError
 from neurosim.files import HEAD_BYTES, write_whole
 
-from .container import Events
+from ..container import Events
+from .source import Whole
+from .stored import Stored
 
 N_MNIST_SIZE = (34, 34)
 N_CALTECH_SIZE = (240, 180)
@@ -28,15 +30,31 @@ _TEXT = np.zeros(256, bool)
 _TEXT[[9, 10, 13, *range(32, 127)]] = True
 
 
-def looks_like_nmnist(data: np.ndarray) -> bool:
-    """Whether ``data`` (uint8), the first bytes of a file, may begin such a recording.
+def looks_like_nmnist(stored: Stored) -> bool:
+    """Whether the first bytes of a file may begin such a recording.
 
     The format has no signature, so its statistics must do: not plain text; 95 % of the
     pixels on the 34 x 34 sensor (or, with at least 64 events, the 240 x 180 one), time
     stamps that hardly ever run backwards, and hardly ever the same record twice in a row.
     :func:`decode_nmnist` asks for 99 % of the whole file.
     """
-    return _sensor(data, _ODD_HEAD if len(data) >= HEAD_BYTES else _ODD) is not None
+    return _sensor_of(stored) is not None
+
+
+def open_nmnist(stored: Stored) -> Whole:
+    """The recording; its sensor is told by its pixels."""
+    size = _sensor_of(stored)
+    return Whole(
+        stored=stored,
+        title="N-MNIST .bin" if size == N_MNIST_SIZE else "N-Caltech101 .bin",
+        sensor_size=size,
+        decode=decode_nmnist,
+    )
+
+
+def _sensor_of(stored: Stored) -> tuple[int, int] | None:
+    data = stored.head
+    return _sensor(data, _ODD_HEAD if len(data) >= HEAD_BYTES else _ODD)
 
 
 def _sensor(data: np.ndarray, share: float = _ODD) -> tuple[int, int] | None:

@@ -1,0 +1,1 @@
+"""How is each format of recordings recognised and decoded? One module per format."""

@@ -1,0 +1,171 @@
+"""How is AEDAT 4 (iniVation's DV) decoded?
+
+The line '#!AER-DAT4.0', then a flatbuffer that says the compression, the place of a table at
+the end of the file and, as XML, what the streams hold; then packets: int32 stream, int32 size,
+and so many bytes, compressed, of a flatbuffer. One of events ('EVTS') is a vector of 16 bytes
+each: int64 time [us], int16 x, int16 y, bool on, three bytes of padding.
+"""
+
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neurosim.checks import integer
+from neurosim.errors import FormatError
+
+from .compression import unpack
+from .cursor import Damaged
+from .flatbuffer import field, number, root, text, vector
+from .source import PIECE, Columns, Source, sorted_out
+from .stored import Stored
+from .tally import BROKEN, Tally
+
+_START = b"#!AER-DAT4"
+_KINDS = ("none", "lz4", "lz4", "zstd", "zstd")  # the last of each pair: compressed better
+_LARGEST = 1 << 28  # bytes of a packet
+_EVENT = np.dtype(
+    {"names": ["t", "x", "y", "p"], "formats": ["<i8", "<i2", "<i2", "u1"],
+     "offsets": [0, 8, 10, 12], "itemsize": 16}
+)  # fmt: skip
+_NODE = re.compile(r'path="/[^"]*outInfo/(\d{1,6})/(info/)?"')
+_ATTRIBUTE = re.compile(r'<attr key="(\w{1,40})" type="\w{1,20}">([^<]{0,400})</attr>')
+
+
+def looks_like_aedat4(stored: Stored) -> bool:
+    """Whether the first line says version 4."""
+    return stored.starts_with(_START)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Aedat4(Source):
+    """Packets of one stream of events."""
+
+    start: int
+    stop: int
+    compression: str
+    stream: int
+
+    def blocks(self, tally: Tally, *, piece: int = PIECE, strict: bool = False) -> Iterator:
+        size = self.sensor_size
+        last = None
+        for found in self._packets(tally, strict):
+            columns = Columns(
+                found["x"].astype(np.uint16), found["y"].astype(np.uint16),
+                found["t"].astype(np.int64), (found["p"] != 0).astype(np.uint8),
+            )  # fmt: skip
+            columns, last = sorted_out(columns, size, last, tally)
+            yield columns
+
+    def _packets(self, tally: Tally, strict: bool) -> Iterator[np.ndarray]:
+        with self.stored.open() as file:
+            file.seek(self.start)
+            at = self.start
+            while at < self.stop:
+                head = file.read(8)
+                stream, size = struct.unpack("<ii", head) if len(head) == 8 else (-1, -1)
+                if size < 0 or size > self.stop - at - 8 or size > _LARGEST or stream < 0:
+                    self._cut(at, tally, strict)
+                    return
+                if stream != self.stream:
+                    tally.extra["packets of other streams skipped"] += 1
+                    file.seek(size, 1)
+                else:
+                    try:
+                        yield _events(unpack(file.read(size), self.compression, self.stored.name))
+                    except Damaged:
+                        tally.extra["damaged packets dropped"] += 1
+                        self._bad(at, strict)
+                at += 8 + size
+
+    def _cut(self, at: int, tally: Tally, strict: bool) -> None:
+        tally.truncated += self.stop - at
+        tally.counts[BROKEN] = at + 1
+        self._bad(at, strict)
+
+    def _bad(self, at: int, strict: bool) -> None:
+        if strict:
+            raise FormatError(
+                f"{self.stored.name}: the packet at byte {at} must be complete, but the file of "
+                f"{self.stored.size} bytes ends inside it or is damaged there; copy the file "
+                "again, or open it with strict=False to keep the other packets"
+            )
+
+
+def open_aedat4(stored: Stored, *, stream: int | None = None) -> Aedat4:
+    """The recording; ``stream`` is the number of one of several streams of events."""
+    first = stored.head.tobytes().find(b"\n") + 1
+    with stored.open() as file:
+        file.seek(first)
+        prefix = file.read(4)
+        length = int.from_bytes(prefix, "little")
+        header = file.read(length) if length <= _LARGEST else b""
+    try:
+        if first < 1 or len(prefix) < 4 or len(header) < max(length, 8) or header[4:8] != b"IOHE":
+            raise Damaged
+        table = root(header)
+        kind = number(header, field(header, table, 0), "<i", 0)
+        behind = number(header, field(header, table, 1), "<q", -1)
+        info = text(header, field(header, table, 2))
+        compression = _KINDS[kind] if 0 <= kind < len(_KINDS) else None
+        if compression is None:
+            raise Damaged
+    except Damaged:
+        raise FormatError(
+            f"{stored.name}: the header of an AEDAT 4 file must be a flatbuffer 'IOHE' of "
+            "compression, table and streams, got a damaged one; copy the file again"
+        ) from None
+    streams = {k: about for k, about in _streams(info).items() if about["kind"] == "EVTS"}
+    chosen = _choose(stored, streams, stream)
+    start = first + 4 + length
+    return Aedat4(
+        stored=stored,
+        title="AEDAT 4",
+        sensor_size=streams[chosen]["size"],
+        start=start,
+        stop=behind if start <= behind <= stored.size else stored.size,
+        compression=compression,
+        stream=chosen,
+        remarks=(
+            (f"stream {chosen} of {len(streams)} with events; the others with stream=",)
+            if len(streams) > 1
+            else ()
+        ),
+    )
+
+
+def _choose(stored: Stored, streams: dict[int, Any], wanted: int | None) -> int:
+    if wanted is not None:
+        wanted = integer("events.open", "stream", wanted, low=0)
+    if not streams or (wanted is not None and wanted not in streams):
+        raise FormatError(
+            f"{stored.name}: an AEDAT 4 file must have the stream of events "
+            f"{'' if wanted is None else wanted}, got those numbered {sorted(streams)}; choose "
+            "one with stream="
+        )
+    return min(streams) if wanted is None else wanted
+
+
+def _streams(info: str) -> dict[int, dict[str, Any]]:
+    """What the XML says of each stream: its kind and sensor size."""
+    found: dict[int, dict[str, Any]] = {}
+    nodes = list(_NODE.finditer(info))
+    for node, after in zip(nodes, [*nodes[1:], None], strict=True):
+        part = info[node.end() : after.start() if after else len(info)]
+        attributes = dict(_ATTRIBUTE.findall(part))
+        about = found.setdefault(int(node[1]), {"kind": "", "size": None})
+        about["kind"] = attributes.get("typeIdentifier", about["kind"])
+        sides = [attributes.get(side, "") for side in ("sizeX", "sizeY")]
+        if all(re.fullmatch(r"\d{1,5}", side) and 1 <= int(side) <= 65536 for side in sides):
+            about["size"] = (int(sides[0]), int(sides[1]))
+    return found
+
+
+def _events(packet: bytes) -> np.ndarray:
+    if packet[8:12] != b"EVTS":
+        raise Damaged
+    start, count = vector(packet[4:], field(packet[4:], root(packet[4:]), 0), _EVENT.itemsize)
+    return np.frombuffer(packet, _EVENT, count, 4 + start)
