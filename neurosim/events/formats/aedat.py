@@ -154,5 +154,6 @@ def _put(n, address, stamp, state, counts, columns, place):
     now = state[EPOCH] + stamp
     counts[UNSORTED] += now < state[LAST]
     state[LAST] = now
-    x[n], y[n], t[n], p[n] = column, row, now, (address >> state[P_SHIFT]) & 1
+    k = np.uint64(n)  # an unsigned index needs no check for being negative
+    x[k], y[k], t[k], p[k] = column, row, now, (address >> state[P_SHIFT]) & 1
     return 1

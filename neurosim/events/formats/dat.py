@@ -7,6 +7,8 @@ x in bits 0..13, y in bits 14..27, the polarity in bit 28. The time wraps around
 
 import re
 
+import numpy as np
+
 from neurosim._jit import kernel
 from neurosim.errors import FormatError
 
@@ -59,7 +61,7 @@ def fill_dat(words, state, counts, x, y, t, p):
     n, size = 0, min(len(words), len(x))
     backwards = 0
     for i in range(size):
-        word = words[i]
+        word = words[np.uint64(i)]
         stamp = word & 0xFFFFFFFF
         place = (word >> 32) & 0xFFFFFFFF
         if stamp < recent - _SPAN // 2:
@@ -71,7 +73,8 @@ def fill_dat(words, state, counts, x, y, t, p):
         if column < width and row < height:
             backwards += now < last
             last = now
-            x[n], y[n], t[n], p[n] = column, row, now, (place >> 28) & 1
+            k = np.uint64(n)  # an unsigned index needs no check for being negative
+            x[k], y[k], t[k], p[k] = column, row, now, (place >> 28) & 1
             n += 1
         else:
             counts[OFF] += 1

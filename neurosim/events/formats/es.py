@@ -130,7 +130,8 @@ def fill_dvs(data, state, counts, x, y, t, p):
         column = data[i + 1] | (np.int64(data[i + 2]) << 8)
         row = data[i + 3] | (np.int64(data[i + 4]) << 8)
         if column < width and row < height:
-            x[n], y[n], t[n], p[n] = column, row, now, first & 1
+            k = np.uint64(n)  # an unsigned index needs no check for being negative
+            x[k], y[k], t[k], p[k] = column, row, now, first & 1
             n += 1
         else:
             _off(state, counts, i)
@@ -158,7 +159,8 @@ def fill_atis(data, state, counts, x, y, t, p):
         if first & 1:
             counts[OTHER] += 1
         elif column < width and row < height:
-            x[n], y[n], t[n], p[n] = column, row, now, (first >> 1) & 1
+            k = np.uint64(n)
+            x[k], y[k], t[k], p[k] = column, row, now, (first >> 1) & 1
             n += 1
         else:
             _off(state, counts, i)
@@ -198,7 +200,8 @@ def fill_generic(data, state, counts, x, y, t, p):
         if more or length > size - j:
             break
         now += first
-        x[n], y[n], t[n], p[n] = (data[j] if length > 0 else 0), 0, now, 0
+        k = np.uint64(n)
+        x[k], y[k], t[k], p[k] = (data[j] if length > 0 else 0), 0, now, 0
         counts[OTHER] += max(length - 1, 0)
         n += 1
         i = j + length

@@ -35,7 +35,7 @@ def fill_evt2(words, state, counts, x, y, t, p):
     n, i, size, room = 0, 0, len(words), len(x)
     backwards, other = 0, 0
     while i < size and n < room:
-        word = np.int64(words[i])
+        word = np.int64(words[np.uint64(i)])
         i += 1
         kind = word >> 28
         if kind < 2:
@@ -44,7 +44,8 @@ def fill_evt2(words, state, counts, x, y, t, p):
                 now = high | ((word >> 22) & 63)
                 backwards += now < last
                 last = now
-                x[n], y[n], t[n], p[n] = column, row, now, kind
+                k = np.uint64(n)  # an unsigned index needs no check for being negative
+                x[k], y[k], t[k], p[k] = column, row, now, kind
                 n += 1
             elif high < 0:
                 counts[UNTIMED] += 1
@@ -73,8 +74,8 @@ def fill_evt21(words, state, counts, x, y, t, p):
     width, height = state[WIDTH], state[HEIGHT]
     n, i, size, room = 0, 0, len(words), len(x)
     while i < size and n + 32 <= room:
-        low = words[i] & 0xFFFFFFFF
-        word = (words[i] >> 32) & 0xFFFFFFFF
+        low = words[np.uint64(i)] & 0xFFFFFFFF
+        word = (words[np.uint64(i)] >> 32) & 0xFFFFFFFF
         if state[SWAPPED] != 0:
             low, word = word, low
         i += 1
@@ -91,7 +92,8 @@ def fill_evt21(words, state, counts, x, y, t, p):
                 column = base + lowest_bit(low)
                 low &= low - 1
                 if column < width and row < height:
-                    x[n], y[n], t[n], p[n] = column, row, now, kind
+                    k = np.uint64(n)
+                    x[k], y[k], t[k], p[k] = column, row, now, kind
                     n += 1
                 else:
                     counts[OFF] += 1

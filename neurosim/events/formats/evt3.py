@@ -42,13 +42,14 @@ def fill_evt3(words, state, counts, x, y, t, p):
     n, i, size, room = 0, 0, len(words), len(x) - 11
     other = 0
     while i < size and n < room:
-        word = np.int64(words[i])
+        word = np.int64(words[np.uint64(i)])
         i += 1
         kind, value = word >> 12, word & 0xFFF
         if kind == 2:
             column = value & 0x7FF
             if column < width:
-                x[n], y[n], t[n], p[n] = column, row, now, value >> 11
+                k = np.uint64(n)  # an unsigned index needs no check for being negative
+                x[k], y[k], t[k], p[k] = column, row, now, value >> 11
                 n += 1
             else:
                 _lost(1, high, state, counts, 2 * i - 2)
@@ -69,7 +70,8 @@ def fill_evt3(words, state, counts, x, y, t, p):
                 column = base + lowest_bit(bits)
                 bits &= bits - 1
                 if column < width:
-                    x[n], y[n], t[n], p[n] = column, row, now, polarity
+                    k = np.uint64(n)
+                    x[k], y[k], t[k], p[k] = column, row, now, polarity
                     n += 1
                 else:
                     _lost(1, high, state, counts, 2 * i - 2)

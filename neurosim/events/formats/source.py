@@ -22,6 +22,7 @@ OWN = 4  # from here on a format keeps what it likes
 
 LARGEST_SIDE = 65536
 PIECE = 1 << 20  # bytes that are read at a time, unless told otherwise
+_CACHED = 1 << 18  # ... where nothing else is done with them: they stay in the cache
 _LONGEST = 1 << 20  # bytes of one event: generic events have payloads of any length
 _ROOM = 1 << 16  # events that are decoded at a time
 _BYTES = EVENT_DTYPE.itemsize
@@ -123,7 +124,7 @@ class Words(Source):
         length = max(self.stored.size - self.start, 0) // (unit * self.smallest) + 64
         check_memory(length * _BYTES, self.stored.name)
         room, n = Columns.room(length), 0
-        for words, state in self._read(tally, self._piece(PIECE), strict):
+        for words, state in self._read(tally, self._piece(_CACHED), strict):
             begin = 0
             while begin < len(words):
                 if len(room.t) - n < 64:
