@@ -8,3 +8,5 @@ from .open import decode as decode
 from .open import open as open
 from .recording import Recording as Recording
 from .stream import stream as stream
+from .writing import FORMS as FORMS
+from .writing import write as write

@@ -47,11 +47,21 @@ def _source(stored, found: Any, title: str, columns, time_unit) -> Arrays:
     return Arrays(
         stored=stored,
         title=title,
+        sensor_size=_sensor(found),
         n_polarities=1 if named.p is None else 2,
         load=partial(_held, named) if stored.content is not None else partial(_again, columns),
         power=power,
         remarks=(*remarks, *more),
     )
+
+
+def _sensor(found: Any) -> tuple[int, int] | None:
+    """What an array called sensor_size says: (W, H)."""
+    size = found.get("sensor_size") if isinstance(found, dict) else None
+    if size is None or size.shape not in ((2,), (3,)) or size.dtype.kind not in "iu":
+        return None
+    width, height = (int(side) for side in size[:2])
+    return (width, height) if 1 <= width <= 65536 and 1 <= height <= 65536 else None
 
 
 @contextmanager

@@ -31,15 +31,16 @@ def looks_like_text(stored: Stored) -> bool:
     """Whether the head is plain text with a line of at least three numbers."""
     if not len(stored.head) or not _PRINTABLE[stored.head].all():
         return False
-    _, _, rows, _ = _begin(stored)
-    return len(rows) > 0 and rows.shape[1] >= 3
+    _, names, rows, _ = _begin(stored)
+    return rows.shape[1] >= 3 if len(rows) else by_name(_bare(names)) is not None
 
 
 def open_text(stored: Stored, *, columns: str | None = None, time_unit: str | None = None) -> Words:
     """The recording; ``columns`` such as 'txyp' and ``time_unit`` s, ms, us or ns if need be."""
     size, names, rows, start = _begin(stored)
     order, remarks = _order(stored, names, rows, columns)
-    power, more = power_of(time_unit or _unit(names), rows[:, order.index("t")])
+    times = rows[:, order.index("t")] if rows.size else np.empty(0)
+    power, more = power_of(time_unit or _unit(names), times)
     return Words(
         stored=_Lines.of(stored),
         title="text",
@@ -52,6 +53,11 @@ def open_text(stored: Stored, *, columns: str | None = None, time_unit: str | No
         other="comment lines",
         remarks=(*remarks, *more),
     )
+
+
+def _bare(names: list[str]) -> list[str]:
+    """Names without units."""
+    return [re.sub(r"[\[(_](s|ms|us|ns)[\])]?$", "", name) for name in names]
 
 
 def _unit(names: list[str]) -> str | None:
@@ -67,7 +73,7 @@ def _order(stored, names: list[str], rows: np.ndarray, columns: str | None):
     if columns is not None:
         order, remarks = checked_order("events.open", columns), ()
     else:
-        plain = [re.sub(r"[\[(_](s|ms|us|ns)[\])]?$", "", name) for name in names]
+        plain = _bare(names)
         match = by_name(plain)
         if match:
             letters = {name: c for c, name in match.items()}
@@ -75,7 +81,7 @@ def _order(stored, names: list[str], rows: np.ndarray, columns: str | None):
         else:
             order = by_content(rows) or ""
             remarks = (f"columns without names, read as {', '.join(order)}",)
-    if not order or len(order) > rows.shape[1] + order.count("-"):
+    if not order or (len(rows) and len(order) > rows.shape[1]):
         raise FormatError(
             f"{stored.name}: lines of text must have columns of which one ascends (the time), two "
             "are whole numbers (x, y) and one has two values (the polarity), got "
@@ -94,6 +100,7 @@ def _begin(stored: Stored) -> tuple[tuple[int, int] | None, list[str], np.ndarra
         complete = offset <= len(text) or stored.size == len(text)
         if not words or words[0][0] in "#%" or not complete:
             names = names or _named(words)
+            size = size or _told(line)
             continue
         values = [_number(word) for word in words]
         if None not in values and len(values) >= 3:
@@ -103,8 +110,9 @@ def _begin(stored: Stored) -> tuple[tuple[int, int] | None, list[str], np.ndarra
                 rows.append(values)
         elif not rows and None not in values and len(values) == 2 and size is None:
             size = _size(values)
-        elif not rows:
+        elif not rows and not names:
             names = [word.lower() for word in words]
+            start = offset
     found = np.array(rows[:_SAMPLE], np.float64) if rows else np.empty((0, 0))
     return size, names, found, start
 
@@ -112,7 +120,13 @@ def _begin(stored: Stored) -> tuple[tuple[int, int] | None, list[str], np.ndarra
 def _named(words: list[str]) -> list[str]:
     """Names in a comment line."""
     plain = [word.lower() for word in words if word not in "#%"]
-    return plain if by_name([re.sub(r"[\[(_].*$", "", name) for name in plain]) else []
+    return plain if by_name(_bare(plain)) else []
+
+
+def _told(line: bytes) -> tuple[int, int] | None:
+    """The sensor of a comment such as '# sensor 640x480'."""
+    found = re.search(rb"\b(\d{1,5})x(\d{1,5})\b", line[:200])
+    return _size([float(side) for side in found.groups()]) if found else None
 
 
 def _size(values: list[float]) -> tuple[int, int] | None:
