@@ -89,13 +89,13 @@ def named_of(stored: Stored, found: Any, columns: str | None = None) -> tuple[Na
         if len(parts) == 1:
             return named_of(stored, parts[0], columns)
     elif not names and found.ndim == 2 and found.dtype.kind in "iuf":
-        rows = found.T if found.shape[1] not in (3, 4) and found.shape[0] in (3, 4) else found
-        sample = rows[:5000].astype(np.float64)
-        order = by_content(sample) if columns is None else checked_order("events.open", columns)
-        if order is not None and len(order) == rows.shape[1]:
-            picked = {c: rows[:, order.index(c)] for c in "xytp" if c in order}
-            remark = (f"columns without names, read as {', '.join(order)}",)
-            return Named(**picked), () if columns else remark
+        for rows in (found, found.T):
+            sample = rows[:5000].astype(np.float64)
+            order = by_content(sample) if columns is None else checked_order("events.open", columns)
+            if order is not None and len(order) == rows.shape[1]:
+                picked = {c: rows[:, order.index(c)] for c in "xytp" if c in order}
+                remark = (f"columns without names, read as {', '.join(order)}",)
+                return Named(**picked), () if columns else remark
     raise FormatError(
         f"{stored.name}: arrays of events must have columns named x, y, t and p, or three or "
         f"four columns of which one ascends, got {_shown(found)}; rename them, or say "
