@@ -319,6 +319,14 @@ class Events:
         """Forget the polarity: one channel, every ``p`` is 0."""
         return self._changed(slice(None), p=np.zeros(len(self), np.uint8), n_polarities=1)
 
+    def replaced(self, **columns: Any) -> "Events":
+        """The same with other columns, or another sensor size, that are known to be right.
+
+        For operations: columns have the dtypes of ``EVENT_DTYPE``, ascend in time and lie on
+        the sensor; nothing is checked.
+        """
+        return self._changed(slice(None), **columns)
+
     def _changed(self, which: Any, **changed: Any) -> "Events":
         """The events at ``which``, with some columns or attributes in place of their own."""
         new = {name: getattr(self, name)[which] for name in "xytp" if name not in changed}

@@ -1,0 +1,109 @@
+"""What is an operation on events? A frozen description that runs on any kind of them."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from neurosim.errors import ParameterError
+
+from ..container import Events
+from ..recording import Recording
+from ..steps import Runner, Step
+
+_FIELDS = ("x", "y", "t", "p")
+
+
+class Operation:
+    """A function of events; subclasses are frozen dataclasses with `apply` or `start`.
+
+    ``start`` gives a function for the pieces of one pass, in their order: an operation that
+    remembers pixels keeps its memory there, so that pieces give what the whole would.
+    """
+
+    def apply(self, events: Events) -> Events:
+        """The events afterwards; nothing is remembered."""
+        raise NotImplementedError
+
+    def start(self) -> Runner:
+        """A function for the pieces of one pass."""
+        return self.apply
+
+    def seeded(self, *key: int) -> "Operation":
+        """A copy whose random draws belong to ``key`` too, for instance a sample's index."""
+        if not is_dataclass(self) or getattr(self, "seed", None) is None:
+            return self
+        before = self.seed if isinstance(self.seed, tuple) else (self.seed,)
+        return replace(self, seed=(*before, *key))
+
+    def __call__(self, value: Any) -> Any:
+        if isinstance(value, Recording):
+            return value.then(self)
+        if isinstance(value, Events):
+            return self.start()(value)
+        events, dtype = from_array(value, getattr(self, "sensor_size", None), type(self).__name__)
+        return to_array(self.start()(events), dtype)
+
+
+def from_array(array: Any, size: Any, owner: str) -> tuple[Events, np.dtype]:
+    """Events of a structured array, and its dtype."""
+    names = getattr(getattr(array, "dtype", None), "names", None) or ()
+    if "x" not in names or "t" not in names:
+        raise ParameterError(
+            f"{owner}: events must be Events, a Recording or a structured array with fields x, y, "
+            f"t and p, got {type(array).__name__} {' '.join(names)}"
+        )
+    zeros = np.zeros(len(array), np.uint8)
+    p = array["p"] if "p" in names else zeros
+    columns = {"x": array["x"], "y": array["y"] if "y" in names else zeros, "t": array["t"]}
+    sensor = None if size is None else (size[0], size[1])
+    return Events(**columns, p=p, sensor_size=sensor), array.dtype
+
+
+def to_array(events: Any, dtype: np.dtype) -> np.ndarray:
+    """A structured array with the fields it came with; what is no `Events` passes through."""
+    if not isinstance(events, Events):
+        return events
+    out = np.zeros(len(events), dtype)
+    for name in _FIELDS:
+        if name in dtype.names:
+            out[name] = getattr(events, name)
+    return out
+
+
+@dataclass(frozen=True)
+class Compose(Operation):
+    """Operations one after the other; also of tonic, or any functions of events.
+
+    Examples
+    --------
+    >>> from neurosim import events as ev
+    >>> e = ev.Events(x=[0, 3, 3], y=[0, 1, 1], t=[1, 5, 9], p=[1, 0, 1], sensor_size=(4, 2))
+    >>> ev.Compose([ev.RefractoryPeriod(delta=4), ev.FlipLR()])(e).x.tolist()
+    [3, 0]
+    """
+
+    transforms: Iterable[Callable[[Any], Any]]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "transforms", tuple(self.transforms))
+
+    def start(self) -> Runner:
+        """Starts each of them."""
+        run = [Step.of(one).start() for one in self.transforms]
+
+        def through(events: Any) -> Any:
+            for step in run:
+                events = step(events)
+            return events
+
+        return through
+
+    def seeded(self, *key: int) -> "Compose":
+        """A copy whose operations are seeded, each with its place too."""
+        made = [
+            one.seeded(*key, k) if isinstance(one, Operation) else one
+            for k, one in enumerate(self.transforms)
+        ]
+        return Compose(made)

@@ -1,0 +1,162 @@
+"""What changes events at random? Augmentations, each with a seed of its own.
+
+``seed`` None draws afresh at each call, as tonic does. A number, or numbers, gives the same
+draws at each call: ``operation.seeded(index)`` makes them a sample's own.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from neurosim.checks import integer, number
+
+from ..container import Events
+from .base import Operation, Runner
+
+Seed = int | tuple[int, ...] | None
+
+
+def _rng(seed: Seed) -> np.random.Generator:
+    return np.random.default_rng(None if seed is None else seed)
+
+
+@dataclass(frozen=True)
+class _Flip(Operation):
+    sensor_size: Any = None
+    p: float = 0.5
+    seed: Seed = None
+
+    def __post_init__(self) -> None:
+        number(type(self).__name__, "p", self.p, low=0, high=1)
+
+    def start(self) -> Runner:
+        """One draw for the whole recording."""
+        flip = _rng(self.seed).random() < self.p
+        return self.apply if flip else lambda events: events
+
+
+@dataclass(frozen=True)
+class RandomFlipLR(_Flip):
+    """Mirror columns with probability ``p``."""
+
+    def apply(self, events: Events) -> Events:
+        return events.replaced(x=np.uint16(events.sensor_size[0] - 1) - events.x)
+
+
+@dataclass(frozen=True)
+class RandomFlipUD(_Flip):
+    """Mirror rows with probability ``p``."""
+
+    def apply(self, events: Events) -> Events:
+        return events.replaced(y=np.uint16(events.sensor_size[1] - 1) - events.y)
+
+
+@dataclass(frozen=True)
+class RandomFlipPolarity(Operation):
+    """Turn the polarity of each event with probability ``p``."""
+
+    p: float = 0.5
+    seed: Seed = None
+
+    def start(self) -> Runner:
+        """One generator for all pieces."""
+        rng = _rng(self.seed)
+        return lambda e: e.replaced(p=e.p ^ (rng.random(len(e)) < self.p).astype(np.uint8))
+
+
+@dataclass(frozen=True)
+class DropEvent(Operation):
+    """Drop each event with probability ``p``."""
+
+    p: float
+    seed: Seed = None
+
+    def __post_init__(self) -> None:
+        number("DropEvent", "p", self.p, low=0, high=1)
+
+    def start(self) -> Runner:
+        """One generator for all pieces."""
+        rng = _rng(self.seed)
+        return lambda events: events.keep(rng.random(len(events)) >= self.p)
+
+
+@dataclass(frozen=True)
+class SpatialJitter(Operation):
+    """Move each event by a normal number of pixels; those that leave the sensor are dropped.
+
+    ``var_x``, ``var_y``: variances [pixels^2]; ``sigma_xy``: covariance.
+    """
+
+    sensor_size: Any = None
+    var_x: float = 1
+    var_y: float = 1
+    sigma_xy: float = 0
+    seed: Seed = None
+
+    def start(self) -> Runner:
+        """One generator for all pieces."""
+        rng = _rng(self.seed)
+        spread = np.array([[self.var_x, self.sigma_xy], [self.sigma_xy, self.var_y]])
+
+        def run(events: Events) -> Events:
+            width, height = events.sensor_size
+            moved = rng.multivariate_normal((0, 0), spread, len(events))
+            x, y = np.rint(events.x + moved[:, 0]), np.rint(events.y + moved[:, 1])
+            inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+            x, y = x[inside].astype(np.uint16), y[inside].astype(np.uint16)
+            return events.keep(inside).replaced(x=x, y=y)
+
+        return run
+
+
+@dataclass(frozen=True)
+class TimeJitter(Operation):
+    """Add a normal number of us to each stamp, then sort within a piece.
+
+    ``std`` [us]; ``clip_negative`` drops events before 0.
+    """
+
+    std: float
+    clip_negative: bool = True
+    seed: Seed = None
+
+    def start(self) -> Runner:
+        """One generator for all pieces."""
+        rng = _rng(self.seed)
+
+        def run(events: Events) -> Events:
+            t = events.t + np.rint(rng.normal(0, self.std, len(events))).astype(np.int64)
+            order = np.argsort(t, kind="stable")
+            moved = events.keep(order).replaced(t=t[order])
+            return moved.keep(moved.t >= 0) if self.clip_negative else moved
+
+        return run
+
+
+@dataclass(frozen=True)
+class UniformNoise(Operation):
+    """Add ``n`` events, uniform over the sensor, the polarities and the recording's time."""
+
+    sensor_size: Any = None
+    n: int = 0
+    seed: Seed = None
+
+    def __post_init__(self) -> None:
+        integer("UniformNoise", "n", self.n, low=0, high=1 << 30)
+
+    def apply(self, events: Events) -> Events:
+        if not len(events):
+            return events
+        rng = _rng(self.seed)
+        width, height = events.sensor_size
+        fresh = {
+            "x": rng.integers(0, width, self.n),
+            "y": rng.integers(0, height, self.n),
+            "t": rng.integers(events.t[0], events.t[-1], self.n, endpoint=True),
+            "p": rng.integers(0, events.n_polarities, self.n),
+        }
+        joined = {c: np.concatenate((getattr(events, c), fresh[c])) for c in "xytp"}
+        order = np.argsort(joined["t"], kind="stable")
+        columns = {c: joined[c][order].astype(getattr(events, c).dtype) for c in "xytp"}
+        return events.replaced(**columns)

@@ -1,0 +1,303 @@
+"""Operations on events: equal to tonic's, to naive ones, and the same in pieces of any size."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neurosim import events as ev
+from neurosim.errors import ParameterError
+from neurosim.events import Events
+
+SIZE = (20, 12)
+
+
+def recording(n=600, seed=0, gap=40, size=SIZE):
+    rng = np.random.default_rng(seed)
+    return Events(
+        x=rng.integers(0, size[0], n),
+        y=rng.integers(0, size[1], n),
+        t=20_000 + np.cumsum(rng.integers(0, gap, n)),
+        p=rng.integers(0, 2, n),
+        sensor_size=size,
+    )
+
+
+def plain(e):
+    return np.stack([e.x, e.y, e.t, e.p], 1).astype(np.int64)
+
+
+FILTERS = [
+    ev.RefractoryPeriod(delta=900),
+    ev.Denoise(filter_time=600),
+    ev.Decimation(n=3),
+    ev.RateControl(max_rate=20_000, time_window=500),
+    ev.DropPixel(coordinates=[(3, 4), (19, 11), (99, 0)]),
+    ev.CropTime(min=22_000, max=26_000),
+    ev.CenterCrop(size=(8, 6)),
+    ev.FlipLR(),
+    ev.FlipUD(),
+    ev.MergePolarities(),
+    ev.TimeAlignment(),
+    ev.Downsample(time_factor=0.5, spatial_factor=(0.5, 0.25)),
+    ev.Undistort(camera_matrix=(15, 15, 10, 6), distortion=(-0.3, 0.1, 0.001, 0.002)),
+    ev.RandomFlipLR(p=0.5, seed=1),
+    ev.RandomFlipUD(p=0.5, seed=0),
+    ev.Compose([ev.RefractoryPeriod(delta=500), ev.Denoise(filter_time=900), ev.FlipLR()]),
+]
+NAMES = [type(one).__name__ for one in FILTERS]
+
+
+@pytest.mark.parametrize("operation", FILTERS, ids=NAMES)
+def test_pieces_give_what_the_whole_gives(operation, tmp_path):
+    e = recording()
+    lazy = ev.open(ev.write(e, tmp_path / "a.es"))
+    lazy.piece = 100
+    assert len(list(lazy.pieces())) > 10
+    found = operation(lazy)
+    whole = operation(e)
+    np.testing.assert_array_equal(plain(found), plain(whole))
+    assert (found.sensor_size, found.n_polarities) == (whole.sensor_size, whole.n_polarities)
+    assert len(whole) > 0 and len(found) == len(whole)
+    again = pickle.loads(pickle.dumps(operation))
+    np.testing.assert_array_equal(plain(again(e)), plain(whole))
+    np.testing.assert_array_equal(plain(pickle.loads(pickle.dumps(found))), plain(whole))
+
+
+@pytest.mark.parametrize("operation", FILTERS, ids=NAMES)
+def test_a_structured_array_keeps_its_fields(operation):
+    e = recording()
+    dtype = np.dtype([("t", "<i8"), ("x", "<i2"), ("y", "<i2"), ("p", "?")])
+    array = np.empty(len(e), dtype)
+    for name in dtype.names:
+        array[name] = getattr(e, name)
+    sized = Events(x=e.x, y=e.y, t=e.t, p=e.p)  # the size of a bare array is the smallest
+    found = operation(array)
+    assert found.dtype == dtype
+    expected = operation(sized)
+    for name in dtype.names:
+        np.testing.assert_array_equal(found[name], getattr(expected, name))
+
+
+# ------------------------------------------------------------------- beside tonic
+
+
+@pytest.fixture
+def tonic():
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pytest.importorskip("tonic")
+
+
+PAIRS = [
+    ("RefractoryPeriod", {"delta": 900}),
+    ("Denoise", {"filter_time": 600}),
+    ("Decimation", {"n": 3}),
+    ("CropTime", {"min": 22_000, "max": 26_000}),
+    ("CenterCrop", {"sensor_size": (*SIZE, 2), "size": (8, 6)}),
+    ("Downsample", {"spatial_factor": 0.5}),
+    ("Downsample", {"time_factor": 0.1}),
+    ("Downsample", {"sensor_size": (*SIZE, 2), "target_size": (10, 3)}),
+    ("DropPixel", {"coordinates": [(3, 4), (5, 6)]}),
+    ("DropPixel", {"hot_pixel_frequency": 300.0}),
+    ("TimeAlignment", {}),
+    ("ToFrame", {"sensor_size": (*SIZE, 2), "time_window": 1000}),
+    ("ToFrame", {"sensor_size": (*SIZE, 2), "time_window": 1000, "overlap": 300}),
+    ("ToFrame", {"sensor_size": (*SIZE, 2), "time_window": 1700, "include_incomplete": True}),
+    (
+        "ToFrame",
+        {"sensor_size": (*SIZE, 2), "time_window": 900, "start_time": 0, "end_time": 30_000},
+    ),
+    ("ToFrame", {"sensor_size": (*SIZE, 2), "event_count": 70}),
+    ("ToFrame", {"sensor_size": (*SIZE, 2), "event_count": 70, "overlap": 20}),
+    ("ToFrame", {"sensor_size": (*SIZE, 2), "event_count": 70, "include_incomplete": True}),
+    ("ToFrame", {"sensor_size": (*SIZE, 2), "n_time_bins": 7}),
+    ("ToFrame", {"sensor_size": (*SIZE, 2), "n_event_bins": 7}),
+    ("ToImage", {"sensor_size": (*SIZE, 2)}),
+    ("ToVoxelGrid", {"sensor_size": (*SIZE, 2), "n_time_bins": 5}),
+    ("ToTimesurface", {"sensor_size": (*SIZE, 2), "dt": 2000, "tau": 3000.0}),
+]
+
+
+@pytest.mark.parametrize(("name", "keywords"), PAIRS, ids=[f"{n}-{list(k)}" for n, k in PAIRS])
+def test_names_keywords_and_results_are_tonics(tonic, name, keywords):
+    e = recording()
+    array = e.to_array().astype([("x", "<i8"), ("y", "<i8"), ("t", "<i8"), ("p", "<i8")])
+    theirs = getattr(tonic.transforms, name)(**keywords)(array.copy())
+    ours = getattr(ev, name)(**keywords)(e)
+    if isinstance(ours, np.ndarray):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+        return
+    for column in "xytp":
+        np.testing.assert_array_equal(getattr(ours, column), theirs[column], err_msg=column)
+
+
+def test_both_go_into_each_others_compose(tonic):
+    e = recording()
+    array = e.to_array()
+    theirs = tonic.transforms.Compose(
+        [ev.RefractoryPeriod(delta=900), tonic.transforms.Denoise(filter_time=900), ev.FlipLR()]
+    )
+    ours = ev.Compose(
+        [ev.RefractoryPeriod(delta=900), ev.FromTonic(tonic.transforms.Denoise(filter_time=900))]
+    )
+    sized = Events(x=e.x, y=e.y, t=e.t, p=e.p)
+    expected = ev.FlipLR()(ev.Denoise(filter_time=900)(ev.RefractoryPeriod(delta=900)(sized)))
+    found = theirs(array)
+    np.testing.assert_array_equal(found["t"], expected.t)
+    np.testing.assert_array_equal(ours(e).t, expected.t)
+    # A transform of tonic is recognised where an operation is expected.
+    through = ev.Compose([tonic.transforms.Denoise(filter_time=900)])(e)
+    np.testing.assert_array_equal(plain(through), plain(ev.Denoise(filter_time=900)(e)))
+
+
+class Catalogue:
+    """What tonic's data sets look like: structured arrays in an order of their own."""
+
+    sensor_size = (*SIZE, 2)
+
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        e = recording(seed=index)
+        out = np.empty(len(e), [("t", "<i8"), ("x", "<i2"), ("y", "<i2"), ("p", "<i2")])
+        for name in "txy":
+            out[name] = getattr(e, name)
+        out["p"] = 2 * e.p.astype(int) - 1
+        return out, index * 10
+
+
+def test_a_data_set_of_tonic_gives_events_and_its_own_draws():
+    jitter = ev.SpatialJitter(seed=5)
+    dataset = ev.TonicDataset(Catalogue(), transform=jitter)
+    assert len(dataset) == 3
+    events, target = dataset[2]
+    assert target == 20 and events.sensor_size == SIZE
+    np.testing.assert_array_equal(plain(dataset[2][0]), plain(events))
+    np.testing.assert_array_equal(plain(jitter.seeded(2)(recording(seed=2))), plain(events))
+    bare = ev.TonicDataset(Catalogue())
+    np.testing.assert_array_equal(plain(bare[1][0]), plain(recording(seed=1)))
+    assert len(pickle.loads(pickle.dumps(dataset))) == 3
+
+
+# ----------------------------------------------------------------------- invariants
+
+
+@given(seed=st.integers(0, 30), delta=st.integers(0, 3000))
+def test_no_pixel_fires_within_its_refractory_period(seed, delta):
+    e = ev.RefractoryPeriod(delta=delta)(recording(seed=seed))
+    place = e.y.astype(int) * SIZE[0] + e.x
+    for pixel in np.unique(place)[:20]:
+        assert np.all(np.diff(e.t[place == pixel]) > delta)
+
+
+@given(seed=st.integers(0, 30), rate=st.sampled_from([500.0, 5e3, 3e4]))
+def test_no_window_holds_more_than_the_rate_allows(seed, rate):
+    window = 2000
+    e = ev.RateControl(max_rate=rate, time_window=window)(recording(seed=seed))
+    most = max(rate * window / 1e6, 1)
+    for start in range(20_000, 30_000, 500):
+        count = np.count_nonzero((e.t >= start) & (e.t < start + window))
+        assert count <= most + rate * window / 1e6 + 1
+
+
+def test_augmentations_draw_by_seed_index_or_afresh():
+    e = recording()
+    for make in (ev.SpatialJitter, ev.UniformNoise, ev.DropEvent, ev.TimeJitter,
+                 ev.RandomFlipPolarity):  # fmt: skip
+        keywords = {
+            ev.UniformNoise: {"n": 50}, ev.DropEvent: {"p": 0.4}, ev.TimeJitter: {"std": 50.0},
+        }.get(make, {})  # fmt: skip
+        fixed = make(**keywords, seed=3)
+        once = plain(fixed(e))
+        np.testing.assert_array_equal(plain(fixed(e)), once)
+        assert not np.array_equal(plain(fixed.seeded(1)(e)), once)
+        fresh = make(**keywords)
+        assert not np.array_equal(plain(fresh(e)), plain(fresh(e)))
+        assert np.all(np.diff(fixed(e).t) >= 0)
+    assert len(ev.UniformNoise(n=50, seed=0)(e)) == len(e) + 50
+    share = len(ev.DropEvent(p=0.25, seed=0)(recording(20_000))) / 20_000
+    assert abs(share - 0.75) < 4 * np.sqrt(0.25 * 0.75 / 20_000)
+
+
+def test_undistort_inverts_the_lens():
+    lens = ev.Undistort([[300, 0, 160], [0, 310, 120], [0, 0, 1]], (-0.28, 0.08, 1e-3, -5e-4, 0.01))
+    fx, fy, cx, cy = lens.camera_matrix
+    u, v = np.meshgrid(np.linspace(-0.4, 0.4, 9), np.linspace(-0.3, 0.3, 9))
+    du, dv = lens.distorted(u, v)
+    x, y = lens.ideal(du * fx + cx, dv * fy + cy)
+    np.testing.assert_allclose(x, u * fx + cx, atol=0.02)
+    np.testing.assert_allclose(y, v * fy + cy, atol=0.02)
+    none = ev.Undistort((300, 310, 160, 120), (0, 0, 0, 0))
+    e = recording(size=(320, 240))
+    np.testing.assert_array_equal(plain(none(e)), plain(e))
+
+
+def test_frames_count_every_event_once():
+    e = recording()
+    frames = ev.ToFrame(event_count=100)(e)
+    assert frames.shape == (6, 2, SIZE[1], SIZE[0])
+    np.testing.assert_array_equal(frames.sum(axis=0), e.counts())
+
+
+@pytest.mark.parametrize("piece", [60, 500, 100_000])
+@pytest.mark.parametrize(
+    "slicing",
+    [
+        {"time_window": 1000},
+        {"time_window": 1000, "overlap": 400},
+        {"time_window": 1700, "include_incomplete": True},
+        {"time_window": 10**9},
+        {"time_window": 900, "start_time": 19_000},
+        {"event_count": 70},
+        {"event_count": 70, "overlap": 20},
+        {"event_count": 70, "include_incomplete": True},
+        {"event_count": 10**6},
+    ],
+    ids=str,
+)
+def test_windows_of_a_stream_are_those_of_the_whole(tmp_path, slicing, piece):
+    from neurosim.events.slicing import bounds, checked_slicing
+
+    e = recording()
+    lazy = ev.open(ev.write(e, tmp_path / "a.es"))
+    lazy.piece = piece
+    found = list(lazy.windows(**slicing))
+    expected = [e.t[a:b] for a, b in bounds(e.t, checked_slicing("test", slicing))]
+    if slicing.get("event_count") == 70 and slicing.get("include_incomplete"):
+        expected = [part for part in expected if len(part)]
+    assert [w.t.tolist() for w in found] == [part.tolist() for part in expected]
+    assert {w.sensor_size for w in found} == {SIZE}
+
+
+@pytest.mark.parametrize(
+    ("make", "match"),
+    [
+        (lambda: ev.ToFrame()(recording()), "exactly one of time_window, event_count"),
+        (lambda: ev.ToFrame(time_window=5, event_count=3)(recording()), "got time_window and"),
+        (lambda: ev.ToFrame(time_window=5, overlap=5)(recording()), r"overlap must be < 5"),
+        (lambda: list(ev.windows(recording(), n_time_bins=5)), "needs the whole recording"),
+        (lambda: ev.Denoise(-1), r"Denoise\.filter_time must be >= 0"),
+        (lambda: ev.DropPixel(), "one of coordinates and hot_pixel_frequency"),
+        (lambda: ev.CenterCrop(size=50)(recording()), r"CenterCrop\.size must be"),
+        (lambda: ev.RateControl(max_rate=0), r"RateControl\.max_rate must be > 0"),
+        (lambda: ev.Undistort((1, 2), (0, 0, 0, 0)), r"Undistort\.camera_matrix must be"),
+        (lambda: ev.FlipLR()(np.zeros(3)), "must be Events, a Recording or a structured array"),
+        (lambda: ev.DropEvent(p=2), r"DropEvent\.p must be"),
+    ],
+)
+def test_wrong_arguments_are_named(make, match):
+    with pytest.raises(ParameterError, match=match):
+        make()
+
+
+def test_hot_pixels_of_a_lazy_recording_are_those_of_the_whole(tmp_path):
+    e = recording()
+    operation = ev.DropPixel(hot_pixel_frequency=300.0)
+    lazy = ev.open(ev.write(e, tmp_path / "a.es"))
+    np.testing.assert_array_equal(plain(operation(lazy)), plain(operation(e)))
+    assert 0 < len(operation(e)) < len(e)
