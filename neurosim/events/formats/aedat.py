@@ -8,11 +8,13 @@ means depends on the camera, which the header names::
     DAVIS    bit 31 frame or IMU word; else bit 11 polarity, 12..21 x, 22..30 y, bit 10 a trigger
 """
 
+import re
 from typing import NamedTuple
 
 import numpy as np
 
 from neurosim._jit import kernel
+from neurosim.errors import FormatError
 
 from .source import BASE, HEIGHT, LAST, OWN, WIDTH, Words
 from .stored import Stored
@@ -20,6 +22,7 @@ from .tally import FAULT, OFF, OTHER, UNSORTED, WRAPS
 
 EPOCH, RECENT, X_SHIFT, X_MASK, Y_SHIFT, Y_MASK, P_SHIFT, NO_PIXEL = range(OWN, OWN + 8)
 _SPAN = 1 << 32
+_CONTROL = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
 class Addresses(NamedTuple):
@@ -60,9 +63,15 @@ def lines(stored: Stored, offset: int = 0) -> tuple[list[str], int]:
     found = []
     while head[offset : offset + 1] == b"#":
         end = head.find(b"\n", offset)
-        if end < 0:
+        line = head[offset : end if end >= 0 else len(head)]
+        if _CONTROL.search(line):  # an event whose first byte is that of '#'
             break
-        found.append(head[offset:end].decode("latin-1").strip())
+        if end < 0:
+            raise FormatError(
+                f"{stored.name}: the header of an AEDAT file must end with a whole line, got "
+                f"{bytes(line[:40])!r} at byte {offset} of {stored.size}; copy the file again"
+            )
+        found.append(line.decode("latin-1").strip())
         offset = end + 1
         if found[-1] == "#!END-HEADER":
             break

@@ -153,8 +153,9 @@ def _streams(info: str) -> dict[int, dict[str, Any]]:
     """What the XML says of each stream: its kind and sensor size."""
     found: dict[int, dict[str, Any]] = {}
     nodes = list(_NODE.finditer(info))
-    for node, after in zip(nodes, [*nodes[1:], None], strict=True):
-        part = info[node.end() : after.start() if after else len(info)]
+    ends = [node.start() for node in nodes[1:]] + [len(info)]
+    for node, end in zip(nodes, ends, strict=False):
+        part = info[node.end() : end]
         attributes = dict(_ATTRIBUTE.findall(part))
         about = found.setdefault(int(node[1]), {"kind": "", "size": None})
         about["kind"] = attributes.get("typeIdentifier", about["kind"])

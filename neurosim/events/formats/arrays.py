@@ -4,7 +4,9 @@ A structured array with columns by name, an array of rows, or, in an .npz, one a
 column. Pickled objects are refused.
 """
 
+import ast
 import io
+import operator
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +21,11 @@ from .named import Arrays, Named, by_content, by_name, checked_order, power_of
 from .stored import Stored, check_memory
 
 _MOST_FIELDS = 64
+_HEADER_ERRORS = (  # what may come of parsing a header
+    *(ValueError, KeyError, SyntaxError, TypeError, EOFError, MemoryError, RecursionError),
+    *(OverflowError, UnicodeError, AttributeError, IndexError),
+)
+_LONGEST = 16_384  # bytes of a header
 
 
 def looks_like_npy(stored: Stored) -> bool:
@@ -111,22 +118,17 @@ def _shown(found: Any) -> str:
 
 def _npy(stored: Stored) -> np.ndarray:
     """The array: mapped from disk, or over the bytes in memory."""
-    with stored.open() as file:
-        try:
-            version = np.lib.format.read_magic(file)
-            read = {
-                (1, 0): np.lib.format.read_array_header_1_0,
-                (2, 0): np.lib.format.read_array_header_2_0,
-            }[version]
-            shape, fortran, dtype = read(file)
-        except (ValueError, KeyError, SyntaxError, TypeError, EOFError, MemoryError,
-                RecursionError, OverflowError, UnicodeError) as error:  # fmt: skip
-            raise _damaged(stored, error) from None
-        start = file.tell()
+    shape, fortran, dtype, start = _header(stored)
     count = 1
     for side in shape:
         count *= side
-    if dtype.hasobject or count < 0 or len(shape) > 2 or len(dtype.names or ()) > _MOST_FIELDS:
+    if (
+        dtype.hasobject
+        or min(shape, default=0) < 0
+        or dtype.itemsize == 0
+        or len(shape) > 2
+        or len(dtype.names or ()) > _MOST_FIELDS
+    ):
         raise _damaged(stored, f"an array of {str(dtype)[:40]} in {len(shape)} dimensions")
     if start + count * dtype.itemsize > stored.size:
         raise _damaged(stored, f"{stored.size} bytes for shape {shape} of {str(dtype)[:40]}")
@@ -135,6 +137,20 @@ def _npy(stored: Stored) -> np.ndarray:
     else:
         flat = np.memmap(stored.name, dtype, "r", start, (count,))
     return flat.reshape(shape, order="F" if fortran else "C")
+
+
+def _header(stored: Stored) -> tuple[tuple[int, ...], bool, np.dtype, int]:
+    """Shape, order, dtype and first byte: a dictionary in Python's notation, read as data."""
+    head = stored.head.tobytes()
+    size = 2 if head[6:7] == b"\1" else 4
+    start = 8 + size + int.from_bytes(head[8 : 8 + size], "little")
+    try:
+        about = ast.literal_eval(head[8 + size : min(start, _LONGEST)].decode("latin-1").strip())
+        dtype = np.lib.format.descr_to_dtype(about["descr"])
+        shape = tuple(operator.index(side) for side in about["shape"])
+    except _HEADER_ERRORS as error:
+        raise _damaged(stored, f"the header {type(error).__name__}: {error}") from None
+    return shape, bool(about.get("fortran_order")), dtype, start
 
 
 def _npz(stored: Stored) -> dict[str, np.ndarray]:

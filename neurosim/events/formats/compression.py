@@ -6,6 +6,7 @@ from neurosim.errors import MissingExtraError
 
 from .cursor import Damaged
 
+_PART = 1 << 16  # bytes that are unpacked at a time
 LARGEST = 1 << 28
 """Bytes that one compressed part may hold: 256 MiB; packets have some 10 KiB, chunks 1 MiB."""
 
@@ -33,13 +34,20 @@ def unpack(data: bytes | memoryview, kind: str, name: str) -> bytes:
 
 
 def _bounded(decompressor, data, errors) -> bytes:
+    """All that comes out, a part at a time: room is taken for what is there, not announced."""
+    parts, size, given = [], 0, bytes(data)
     try:
-        out = decompressor.decompress(bytes(data), LARGEST)
+        while not decompressor.eof and size <= LARGEST:
+            parts.append(decompressor.decompress(given, _PART))
+            size += len(parts[-1])
+            if not parts[-1] and decompressor.needs_input:
+                raise Damaged
+            given = b""
     except errors:
         raise Damaged from None
-    if not decompressor.eof:
+    if size > LARGEST:
         raise Damaged
-    return out
+    return b"".join(parts)
 
 
 def _lz4(data: bytes | memoryview, name: str) -> bytes:
@@ -56,12 +64,16 @@ def _zstd(data: bytes | memoryview, name: str) -> bytes:
         import zstandard
     except ImportError:
         raise MissingExtraError.of("zstandard", extra="events", purpose=f"reading {name}") from None
+    # A window is at most as large as the largest content, so memory is bounded too.
+    decompressor = zstandard.ZstdDecompressor(max_window_size=1 << 27)
+    parts, size = [], 0
     try:
-        # A window is at most as large as the largest content, so memory is bounded too.
-        reader = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(bytes(data))
-        out = reader.read(LARGEST + 1)
+        with decompressor.stream_reader(bytes(data)) as reader:
+            while size <= LARGEST and (part := reader.read(_PART)):
+                parts.append(part)
+                size += len(part)
     except (zstandard.ZstdError, MemoryError, ValueError):
         raise Damaged from None
-    if len(out) > LARGEST or not out:
+    if size > LARGEST or not size:
         raise Damaged
-    return out
+    return b"".join(parts)

@@ -16,12 +16,12 @@ import numpy as np
 
 from neurosim.errors import FormatError
 
-from .named import Arrays, Named, by_content, by_name, power_of
+from .named import DAMAGE, Arrays, Named, by_content, by_name, power_of
 from .stored import Stored
 
 START = b"\x89HDF\r\n\x1a\n"
 _MOST = 10_000  # groups and data sets that are looked at
-_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError)
+_ERRORS = (*DAMAGE, OverflowError, KeyError, TypeError, AttributeError)
 
 
 def looks_like_hdf5(stored: Stored) -> bool:

@@ -35,7 +35,7 @@ _NEXT = np.dtype(  # of CDR, from the second event on: numbers are aligned
 
 def holds_events(kind: str) -> bool:
     """Whether messages of this type are understood; ``kind`` as 'package/msg/Name'."""
-    package, *_, name = kind.split("/")
+    package, name = kind.split("/")[0], kind.split("/")[-1]
     if package in _ARRAYS:
         return name == "EventArray"
     return package in _PACKETS and name in ("EventPacket", "EventArray")

@@ -27,6 +27,9 @@ NAMES = {
 UNITS = {"s": 6, "ms": 3, "us": 0, "ns": -3}
 """Time units and the power of ten that makes microseconds of them."""
 
+DAMAGE = (OSError, RuntimeError, ValueError)
+"""What HDF5 raises for a part of a data set that cannot be read."""
+
 _ROWS = 1 << 17
 
 
@@ -126,7 +129,17 @@ class Arrays(Source):
             total = min(len(column) for column in named[:4] if column is not None)
             for start in range(0, total, _ROWS):
                 part = slice(start, min(start + _ROWS, total))
-                columns = self._columns(named, part, tally)
+                try:
+                    columns = self._columns(named, part, tally)
+                except DAMAGE as error:
+                    if strict:
+                        raise FormatError(
+                            f"{self.stored.name}: rows {part.start} to {part.stop} must be "
+                            f"readable, got {' '.join(str(error).split())[:100]}; open it with "
+                            "strict=False to keep the others"
+                        ) from None
+                    tally.extra["events in damaged parts dropped"] += part.stop - part.start
+                    continue
                 columns, last = sorted_out(columns, self.sensor_size, last, tally)
                 yield columns
 
