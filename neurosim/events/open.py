@@ -93,9 +93,9 @@ def open(path: str | os.PathLike, *, strict: bool = False, **options: Any) -> Re
     ...     open(write_es(recording, Path(folder) / "any.name")).events
     Events(4x3, 2 events (1 on, 1 off), t 10..900 us, 2.247 kev/s, Event Stream 2.0.0 DVS)
     """
-    folder = Path(checked_path("events.open", path))
-    if (folder / "metadata.yaml").is_file():
-        return _recording(_bag_folder(folder, options), strict)
+    name = checked_path("events.open", path)
+    if os.path.isdir(name) and (Path(name) / "metadata.yaml").is_file():
+        return _recording(_bag_folder(Path(name), options), strict)
     stored = Stored.of_path("events.open", path)
     return _recording(source_of(stored, **options), strict)
 
@@ -138,6 +138,8 @@ def source_of(stored: Stored, **options: Any) -> Source:
 
 
 def _known(opened: Any, options: dict[str, Any]) -> dict[str, Any]:
+    if not options:
+        return options
     allowed = set(inspect.signature(opened).parameters) - {"stored", "files"}
     unknown = sorted(set(options) - allowed)
     if unknown:

@@ -14,23 +14,20 @@ from typing import Any
 
 import numpy as np
 
+from neurosim._jit import kernel
 from neurosim.checks import integer
 from neurosim.errors import FormatError
 
 from .compression import unpack
 from .cursor import Damaged
 from .flatbuffer import field, number, root, text, vector
-from .source import PIECE, Columns, Source, sorted_out
+from .source import HEIGHT, LARGEST_SIDE, LAST, NEVER, PIECE, WIDTH, Columns, Source
 from .stored import Stored
-from .tally import BROKEN, Tally
+from .tally import BROKEN, OFF, UNSORTED, Tally
 
 _START = b"#!AER-DAT4"
 _KINDS = ("none", "lz4", "lz4", "zstd", "zstd")  # the last of each pair: compressed better
 _LARGEST = 1 << 28  # bytes of a packet
-_EVENT = np.dtype(
-    {"names": ["t", "x", "y", "p"], "formats": ["<i8", "<i2", "<i2", "u1"],
-     "offsets": [0, 8, 10, 12], "itemsize": 16}
-)  # fmt: skip
 _NODE = re.compile(r'path="/[^"]*outInfo/(\d{1,6})/(info/)?"')
 _ATTRIBUTE = re.compile(r'<attr key="(\w{1,40})" type="\w{1,20}">([^<]{0,400})</attr>')
 
@@ -50,15 +47,12 @@ class Aedat4(Source):
     stream: int
 
     def blocks(self, tally: Tally, *, piece: int = PIECE, strict: bool = False) -> Iterator:
-        size = self.sensor_size
-        last = None
-        for found in self._packets(tally, strict):
-            columns = Columns(
-                found["x"].astype(np.uint16), found["y"].astype(np.uint16),
-                found["t"].astype(np.int64), (found["p"] != 0).astype(np.uint8),
-            )  # fmt: skip
-            columns, last = sorted_out(columns, size, last, tally)
-            yield columns
+        width, height = self.sensor_size or (LARGEST_SIDE, LARGEST_SIDE)
+        state = np.array([0, width, height, NEVER], np.int64)
+        for words in self._packets(tally, strict):
+            room = Columns.room(len(words) // 2)
+            n, _ = fill_dv(words, state, tally.counts, *room)
+            yield room.part(0, n)
 
     def _packets(self, tally: Tally, strict: bool) -> Iterator[np.ndarray]:
         with self.stored.open() as file:
@@ -168,5 +162,26 @@ def _streams(info: str) -> dict[int, dict[str, Any]]:
 def _events(packet: bytes) -> np.ndarray:
     if packet[8:12] != b"EVTS":
         raise Damaged
-    start, count = vector(packet[4:], field(packet[4:], root(packet[4:]), 0), _EVENT.itemsize)
-    return np.frombuffer(packet, _EVENT, count, 4 + start)
+    start, count = vector(packet[4:], field(packet[4:], root(packet[4:]), 0), 16)
+    return np.frombuffer(packet, np.uint8, 16 * count, 4 + start).copy().view("<i8")
+
+
+@kernel
+def fill_dv(words, state, counts, x, y, t, p):
+    """Decode pairs of int64: the time, and x, y, polarity; (events, words used)."""
+    n, last, width, height = 0, state[LAST], state[WIDTH], state[HEIGHT]
+    backwards = 0
+    for i in range(len(words) // 2):
+        now, place = words[np.uint64(2 * i)], words[np.uint64(2 * i + 1)]
+        column, row = place & 0xFFFF, (place >> 16) & 0xFFFF
+        if (column < width) & (row < height) & (now > NEVER) & (now < -NEVER):
+            backwards += now < last
+            last = now
+            k = np.uint64(n)
+            x[k], y[k], t[k], p[k] = column, row, now, (place >> 32) & 0xFF != 0
+            n += 1
+        else:
+            counts[OFF] += 1
+    counts[UNSORTED] += backwards
+    state[LAST] = last
+    return n, len(words)

@@ -70,7 +70,7 @@ def fill_dat(words, state, counts, x, y, t, p):
         recent = stamp
         column, row = place & 0x3FFF, (place >> 14) & 0x3FFF
         now = epoch + stamp
-        if column < width and row < height:
+        if (column < width) & (row < height):
             backwards += now < last
             last = now
             k = np.uint64(n)  # an unsigned index needs no check for being negative

@@ -129,7 +129,7 @@ def fill_dvs(data, state, counts, x, y, t, p):
         now += first >> 1
         column = data[i + 1] | (np.int64(data[i + 2]) << 8)
         row = data[i + 3] | (np.int64(data[i + 4]) << 8)
-        if column < width and row < height:
+        if (column < width) & (row < height):
             k = np.uint64(n)  # an unsigned index needs no check for being negative
             x[k], y[k], t[k], p[k] = column, row, now, first & 1
             n += 1
@@ -158,7 +158,7 @@ def fill_atis(data, state, counts, x, y, t, p):
         row = data[i + 3] | (np.int64(data[i + 4]) << 8)
         if first & 1:
             counts[OTHER] += 1
-        elif column < width and row < height:
+        elif (column < width) & (row < height):
             k = np.uint64(n)
             x[k], y[k], t[k], p[k] = column, row, now, (first >> 1) & 1
             n += 1

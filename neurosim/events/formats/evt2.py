@@ -40,7 +40,7 @@ def fill_evt2(words, state, counts, x, y, t, p):
         kind = word >> 28
         if kind < 2:
             column, row = (word >> 11) & 0x7FF, word & 0x7FF
-            if column < width and row < height:
+            if (column < width) & (row < height):
                 now = high | ((word >> 22) & 63)
                 backwards += now < last
                 last = now
@@ -91,7 +91,7 @@ def fill_evt21(words, state, counts, x, y, t, p):
             while low != 0:
                 column = base + lowest_bit(low)
                 low &= low - 1
-                if column < width and row < height:
+                if (column < width) & (row < height):
                     k = np.uint64(n)
                     x[k], y[k], t[k], p[k] = column, row, now, kind
                     n += 1

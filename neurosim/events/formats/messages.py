@@ -15,7 +15,7 @@ import numpy as np
 from .cursor import Cursor, Damaged
 from .evt2 import START2, fill_evt2, fill_evt21
 from .evt3 import START, fill_evt3
-from .source import BASE, LARGEST_SIDE, Columns, sorted_out
+from .source import BASE, LARGEST_SIDE, NEVER, Columns, sorted_out
 from .tally import Tally
 
 _ARRAYS = ("dvs_msgs", "prophesee_event_msgs")
@@ -117,7 +117,7 @@ class Decoder:
     def _words(self, data, tally, fill, word, start, most) -> list[Columns]:
         width, height = self.sensor_size or (LARGEST_SIDE, LARGEST_SIDE)
         if self.state is None:
-            self.state = np.array([0, width, height, -(1 << 62), *start], np.int64)
+            self.state = np.array([0, width, height, NEVER, *start], np.int64)
         size = np.dtype(word).itemsize
         words = data[: len(data) // size * size].copy().view(word)
         tally.truncated += len(data) % size

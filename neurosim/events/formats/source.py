@@ -26,7 +26,8 @@ _CACHED = 1 << 18  # ... where nothing else is done with them: they stay in the 
 _LONGEST = 1 << 20  # bytes of one event: generic events have payloads of any length
 _ROOM = 1 << 16  # events that are decoded at a time
 _BYTES = EVENT_DTYPE.itemsize
-_NEVER = -(1 << 62)
+NEVER = -(1 << 62)
+"""Before every time stamp [us]."""
 
 
 class Columns(NamedTuple):
@@ -156,7 +157,7 @@ class Words(Source):
         """Words of the file, ``piece`` bytes at a time; what is cut in two begins the next."""
         dtype = np.dtype(self.word)
         width, height = self.sensor_size or (LARGEST_SIDE, LARGEST_SIDE)
-        state = np.array([self.start, width, height, _NEVER, *self.state], np.int64)
+        state = np.array([self.start, width, height, NEVER, *self.state], np.int64)
         buffer = np.empty(piece + 64, np.uint8)
         have, offset = 0, self.start
         with self.stored.open() as file:
@@ -235,7 +236,7 @@ def sorted_out(
     ``last`` is the stamp before; the new one is returned too.
     """
     width, height = size or (LARGEST_SIDE, LARGEST_SIDE)
-    off = (columns.x >= width) | (columns.y >= height) | (np.abs(columns.t) >= -_NEVER)
+    off = (columns.x >= width) | (columns.y >= height) | (np.abs(columns.t) >= -NEVER)
     if off.any():
         tally.counts[OFF] += int(np.count_nonzero(off))
         columns = Columns(*(column[~off] for column in columns))

@@ -1,0 +1,26 @@
+"""4,000 mutated and truncated files over all formats: 2 % of benchmarks/fuzz_readers.py."""
+
+import importlib
+import sys
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).resolve().parent.parent / "benchmarks"
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    yield importlib.import_module("fuzz_readers")
+    del sys.modules["fuzz_readers"]
+
+
+def test_mutants_neither_crash_nor_hang_nor_fill_memory_and_prefixes_are_delivered(
+    script, tmp_path, capsys
+):
+    pool = script.seeds(tmp_path, None)
+    assert len(pool) == 25
+    report = script.fuzz(pool, 4000, seed=9)
+    assert not report.failed, f"{report}\n{capsys.readouterr().out}"
+    assert report.outcomes["opened"] > 500 and report.outcomes["prefixes"] > 200
