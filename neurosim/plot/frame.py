@@ -42,6 +42,7 @@ def frame(events: Any, *, t: tuple[int, int] | None = None, ax: "Axes | None" = 
     ParameterError
         The end of the span is not after its start.
     """
+    events = getattr(events, "events", events)  # a lazy recording
     keep = slice(None)
     if t is not None:
         start, stop = (checks.number("plot.frame", "t", value, unit="us") for value in t)
@@ -67,7 +68,8 @@ def frame(events: Any, *, t: tuple[int, int] | None = None, ax: "Axes | None" = 
     if len(events):
         first, last = (int(events.t[0]), int(events.t[-1])) if t is None else t
         title = f"{int(both.sum())} events, {(last - first) / 1e3:.4g} ms"
-        ax.set_title(title, fontsize="small", loc="left")
+        lines = [title, *getattr(events, "notes", ())[:3]]  # what was dropped or assumed
+        ax.set_title("\n".join(lines), fontsize="small", loc="left")
     return ax
 
 
