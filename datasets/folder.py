@@ -2,13 +2,16 @@
 
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from neurosim import events
 from neurosim.checks import integer
 from neurosim.errors import ParameterError
 from neurosim.events import Events
+from neurosim.events.adapters import seeded
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +28,8 @@ class EventFolder:
     label : str, optional
         Regular expression with one group, searched in the path below ``root`` (with
         ``/``): its text is the class. Without it the class is the file's folder.
+    transform : callable, optional
+        Of `Events`; an operation with a seed draws for each sample anew, by its index.
     classes : tuple of str
         Found here, sorted; the target is the position in it.
 
@@ -47,6 +52,7 @@ class EventFolder:
     root: str | os.PathLike
     pattern: str = "**/*.bin"
     label: str | None = None
+    transform: Callable[[Events], Any] | None = None
     paths: tuple[Path, ...] = field(init=False, repr=False)
     targets: tuple[int, ...] = field(init=False, repr=False)
     classes: tuple[str, ...] = field(init=False)
@@ -79,8 +85,10 @@ class EventFolder:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> tuple[Events, int]:
+    def __getitem__(self, index: int) -> tuple[Any, int]:
         index = integer("EventFolder", "index", index)
         if not -len(self) <= index < len(self):
             raise IndexError(f"EventFolder has {len(self)} recordings, got index {index}")
-        return events.open(self.paths[index]), self.targets[index]
+        index %= len(self)
+        sample = events.open(self.paths[index], strict=True).events
+        return seeded(self.transform, index)(sample), self.targets[index]

@@ -1,5 +1,6 @@
 """What would an event camera see? A pixel model, fed by a sequence of images."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from neurosim.errors import ParameterError
 from neurosim.events import Events
 
 from .inputs import MAX_SPIKES, real_array, sides
+from .photoreceptor import low_pass
 
 _SLACK = 1.0 - 1e-9  # a contrast of exactly k thresholds gives k events in spite of rounding
 _LEAST_SHARE = 0.1  # a pixel's threshold is at least this share of the nominal one
@@ -25,7 +27,7 @@ class CameraModel:
 
     Each pixel compares the logarithm of its intensity with a stored reference r::
 
-        L(t) = ln(I(t) + floor)            linear in time between two images
+        L(t) = ln(I(t) + floor)            linear in time between two images, then low-pass
         d(t) = L(t) - r(t),  dr/dt = -leak_rate threshold_on
         d >=  threshold_on   event of polarity 1
         d <= -threshold_off  event of polarity 0
@@ -51,6 +53,9 @@ class CameraModel:
         reset the reference like any other event.
     floor : float
         Added to the intensity: dark current, > 0, in units of the images.
+    bandwidth : float
+        Cut-off of the photoreceptor [Hz]: L is low-pass filtered, first order, before it is
+        compared. Infinite: not at all.
     seed : int
         Which camera: its pattern of thresholds.
 
@@ -77,6 +82,7 @@ class CameraModel:
     leak_rate: float = 0.0
     noise_rate: float = 0.0
     floor: float = 0.02
+    bandwidth: float = math.inf
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -88,6 +94,8 @@ class CameraModel:
         number(owner, "leak_rate", self.leak_rate, low=0, high=1e5, unit="Hz")
         number(owner, "noise_rate", self.noise_rate, low=0, high=1e5, unit="Hz")
         number(owner, "floor", self.floor, above=0)
+        if self.bandwidth != math.inf:
+            number(owner, "bandwidth", self.bandwidth, low=0.01, high=1e6, unit="Hz")
         integer(owner, "seed", self.seed, low=0)
 
     def __call__(self, frames: Any, times: Any, *, seed: int | None = None) -> Events:
@@ -113,6 +121,8 @@ class CameraModel:
         logs = np.log(frames.reshape(count, -1).T + self.floor)
         physics = np.array([self.leak_rate, self.noise_rate, self.refractory_us])
         physics[:2] /= 1e6  # per us
+        if self.bandwidth != math.inf:
+            logs, times = low_pass(logs, times, self.bandwidth)
         start = np.floor(times[0])  # stamps since an epoch would cost precision
         pixel, t, p = _run(
             np.ascontiguousarray(logs),

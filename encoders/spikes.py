@@ -1,12 +1,14 @@
 """How do sensor events become input spikes? Pooled, numbered, and in milliseconds."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from neurosim.checks import choice, integer, number
-from neurosim.events import Events
+from neurosim.errors import ParameterError
+from neurosim.events import Events, Recording
 from neurosim.events.columns import STAMP_LIMIT
 
 from .encoded import Encoded
@@ -81,3 +83,53 @@ class EventsToSpikes:
             shape=(events.n_polarities, height, width),
             duration=duration,
         )
+
+    def stream(self, source: Recording | Iterable[Events]) -> "SpikeStream":
+        """Encode a recording, or windows of a live camera, piece by piece while a run asks.
+
+        Parameters
+        ----------
+        source : Recording or iterable of Events
+            In order of time. A recording can be played again and again, a generator once.
+            Stamps that reach back behind a piece that was played are moved to its end.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> import neurosim as ns
+        >>> e = Events(x=[0, 1, 1], y=[0, 0, 0], t=[0, 500, 2500], p=[1, 1, 0])
+        >>> net = ns.Network()
+        >>> camera = net.add(ns.SpikeSource(4), "camera")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     recording = ns.events.open(ns.events.write_es(e, f"{folder}/a.es"))
+        ...     spikes = EventsToSpikes(start_us=0).stream(recording)
+        ...     ns.simulate(net, 10.0, inputs={"camera": spikes}).counts["camera"].tolist()
+        [0, 1, 1, 1]
+        """
+        if self.duration is not None:
+            raise ParameterError(
+                "EventsToSpikes.duration must be None for a stream, which ends with the run, got "
+                f"{self.duration}; cut the recording with crop(t=(start, stop))"
+            )
+        return SpikeStream(encoder=self, source=source)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpikeStream:
+    """Spikes of a recording, encoded piece by piece; made by `EventsToSpikes.stream`."""
+
+    encoder: EventsToSpikes
+    source: Recording | Iterable[Events]
+
+    def __iter__(self) -> Iterator[Encoded]:
+        encoder, last = self.encoder, None
+        pieces = self.source.pieces() if isinstance(self.source, Recording) else self.source
+        for events in pieces:
+            if not len(events):
+                continue
+            if encoder.start_us is None:
+                encoder = replace(encoder, start_us=int(events.t[0]))
+            if last is not None and events.t[0] < last:
+                events = events.replaced(t=np.maximum(events.t, last))
+            last = int(events.t[-1])
+            yield encoder(events)

@@ -230,6 +230,54 @@ def test_events_come_in_order_of_exact_time_then_pixel():
     assert e.n_unsorted == 0
 
 
+# ------------------------------------------------------------------------- bandwidth
+
+
+def test_a_step_of_light_arrives_with_the_time_constant_of_the_photoreceptor():
+    """y = h (1 - exp(-t / tau)): crossings of k theta at -tau ln(1 - k theta / h)."""
+    cutoff, theta = 20.0, 0.1
+    tau = 1e6 / (2 * math.pi * cutoff)
+    height = 0.97
+    frames = np.exp([0.0, height, height])[:, None, None]
+    model = CameraModel(threshold_on=theta, floor=TINY, bandwidth=cutoff)
+    e = model(frames, [0, 1, 400_000])  # the light rises within 1 us
+    expected = -tau * np.log(1 - theta * np.arange(1, 10) / height)
+    np.testing.assert_allclose(e.t, expected, rtol=0.01, atol=2)
+
+
+def test_a_filtered_camera_equals_a_brute_force_integration():
+    rng = np.random.default_rng(3)
+    frames = np.exp(np.cumsum(rng.normal(0, 0.5, (12, 3)), axis=0))[:, :, None]
+    times = np.arange(12) * 5000.0
+    cutoff, theta, step = 40.0, 0.15, 2.0
+    tau = 1e6 / (2 * math.pi * cutoff)
+    e = CameraModel(threshold_on=theta, threshold_off=theta, floor=TINY, bandwidth=cutoff)(
+        frames, times
+    )
+    for row in range(3):
+        log = np.log(frames[:, row, 0])
+        y = reference = log[0]
+        found = []
+        for t in np.arange(step, times[-1] + step, step):
+            y += (np.interp(t, times, log) - y) * step / tau
+            while abs(y - reference) >= theta:
+                reference += math.copysign(theta, y - reference)
+                found.append((t, y > reference - theta / 2))
+        mine = e.y == row
+        assert abs(np.count_nonzero(mine) - len(found)) <= 1
+        n = min(np.count_nonzero(mine), len(found))
+        np.testing.assert_allclose(e.t[mine][:n], [t for t, _ in found][:n], atol=60)
+
+
+def test_a_wide_band_changes_nothing_and_a_narrow_one_hides_flicker():
+    t = np.arange(400) * 1000.0
+    flicker = 0.5 + 0.4 * np.sin(2 * np.pi * 100e-6 * t)[:, None, None]  # 100 Hz
+    plain = CameraModel()(flicker, t)
+    wide = CameraModel(bandwidth=1e5)(flicker, t)
+    np.testing.assert_allclose(len(wide), len(plain), rtol=0.01)
+    assert len(CameraModel(bandwidth=5.0)(flicker, t)) < 0.2 * len(plain)
+
+
 # --------------------------------------------------------------------------- limits
 
 
@@ -254,6 +302,7 @@ def test_too_many_events_are_an_error_not_an_exhausted_memory(monkeypatch):
         (lambda: CameraModel(leak_rate=np.nan), r"CameraModel\.leak_rate must be"),
         (lambda: CameraModel(noise_rate=1e9), r"CameraModel\.noise_rate must be"),
         (lambda: CameraModel(floor=0), r"CameraModel\.floor must be > 0"),
+        (lambda: CameraModel(bandwidth=0), r"CameraModel\.bandwidth must be >= 0\.01"),
         (lambda: CameraModel(seed=0.5), r"CameraModel\.seed must be an integer"),
         (lambda: CameraModel()(-np.ones((2, 1, 1)), [0, 1]), r"CameraModel\.frames must be >= 0"),
         (lambda: CameraModel()(np.ones((2, 1)), [0, 1]), r"frames must have shape \(T >= 2"),

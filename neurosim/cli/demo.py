@@ -32,7 +32,7 @@ def run_demo(
     """
     watch = Stages(progress)
     begin = time.perf_counter()
-    recording = None if events is None else open_events(events)  # a bad file: fail at once
+    recording = None if events is None else open_events(events).events  # a bad file: fail at once
     with output_folder(out) as folder:
         trained = train(seed, watch)
         if recording is None:
