@@ -1,5 +1,6 @@
 """What would this network cost on a chip? Map, count, price, compare."""
 
+from .bands import Band as Band
 from .census import census as census
 from .chip import Chip as Chip
 from .chip import Constant as Constant
@@ -8,7 +9,6 @@ from .compare import Comparison as Comparison
 from .compare import Row as Row
 from .compare import compare as compare
 from .counts import Census as Census
-from .energy import Band as Band
 from .energy import Estimate as Estimate
 from .energy import price as price
 from .load import check_chip as check_chip

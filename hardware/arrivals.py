@@ -1,4 +1,4 @@
-"""Which neurons do arrivals touch, and where do messages go? The kernels of the census."""
+"""Which neurons do arrivals touch, tick by tick? The kernel of the census."""
 
 from neurosim._jit import kernel
 
@@ -47,39 +47,3 @@ def count_arrivals(ticks, ids, wires, window, seen, active, sums, per_step):
                 active[target] += 1
                 if keep:
                     per_step[1, arrival, core] += 1
-
-
-@kernel
-def count_messages(emitted, starts, targets, core_of, places, totals, per_core):
-    """Count messages and their hops; spikes of sources enter from outside.
-
-    Parameters
-    ----------
-    emitted : int64[n_total]        spikes of each neuron and source
-    starts, targets                 distinct target cores, as rows
-    core_of : int32[n]
-    places : int64[n_cores, 3]      x, y, chip
-    totals : int64[6]               messages, external, hops x, hops y, in tile, chips; added to
-    per_core : (int64[n_cores], int64[n_cores])     axon events in and out; added to
-    """
-    axons_in, axons_out = per_core
-    for pre in range(emitted.size):
-        spikes = emitted[pre]
-        if spikes == 0:
-            continue
-        for k in range(starts[pre], starts[pre + 1]):
-            target = targets[k]
-            axons_in[target] += spikes
-            if pre >= core_of.size:
-                totals[1] += spikes
-                continue
-            core = core_of[pre]
-            x = abs(places[core, 0] - places[target, 0])
-            y = abs(places[core, 1] - places[target, 1])
-            axons_out[core] += spikes
-            totals[0] += spikes
-            totals[2] += spikes * x
-            totals[3] += spikes * y
-            if x == 0 and y == 0:
-                totals[4] += spikes
-            totals[5] += spikes * abs(places[core, 2] - places[target, 2])

@@ -21,9 +21,18 @@ from neurosim import checks
 from neurosim.connectivity.delays import to_steps
 from neurosim.errors import ParameterError
 
-from .arrivals import count_arrivals, count_messages
-from .counts import MOST_STEP_COUNTS, Census, PopulationCounts, ProjectionCounts, StepCounts
+from .arrivals import count_arrivals
+from .counts import (
+    MOST_STEP_COUNTS,
+    Census,
+    InferenceCounts,
+    PopulationCounts,
+    ProjectionCounts,
+    StepCounts,
+)
 from .mapping import Mapping
+from .routes import busiest_links, count_messages, grid_of, has_links
+from .walls import kinds_of
 from .wiring import Wiring
 
 if TYPE_CHECKING:
@@ -116,7 +125,7 @@ def _is_recurrent(wiring: Wiring) -> bool:
 
 def _traffic(mapping: Mapping, emitted: np.ndarray) -> tuple[dict[str, int], dict]:
     """Messages, hops and axon events from the spikes of each neuron."""
-    totals = np.zeros(6, np.int64)
+    totals = np.zeros(7, np.int64)
     axons_in = np.zeros(mapping.n_cores, np.int64)
     axons_out = np.zeros(mapping.n_cores, np.int64)
     count_messages(
@@ -125,10 +134,12 @@ def _traffic(mapping: Mapping, emitted: np.ndarray) -> tuple[dict[str, int], dic
         mapping.targets,
         mapping.core_of,
         mapping.positions(),
+        grid_of(mapping),
         totals,
         (axons_in, axons_out),
     )
     names = ("messages", "external", "hops_x", "hops_y", "intra_tile", "chip_crossings")
+    names += ("busiest_link",)
     counts = dict(zip(names, totals.tolist(), strict=True))
     counts["without_target"] = int(emitted[np.diff(mapping.target_starts) == 0].sum())
     return counts, {"axons_in": axons_in, "axons_out": axons_out}
@@ -176,7 +187,19 @@ def _arrivals(
         each = np.maximum(1, np.diff(mapping.target_starts))[neuron]
         events = np.bincount(tick, weights=each, minlength=n_steps).astype(np.int64)
         synops, busy, spikes = per_step
-        steps = StepCounts(synops=synops, active=busy, spikes=spikes, events=events)
+        links = np.zeros(n_steps, np.int64)
+        if has_links(mapping):
+            busiest_links(
+                tick,
+                neuron,
+                mapping.target_starts,
+                mapping.targets,
+                mapping.core_of,
+                mapping.positions(),
+                grid_of(mapping),
+                links,
+            )
+        steps = StepCounts(synops=synops, active=busy, spikes=spikes, events=events, links=links)
     return active, per_projection, steps, per_core
 
 
@@ -233,7 +256,7 @@ def census(
     active, per_projection, steps, core_synops = _arrivals(mapping, when, who, n_steps)
     idle = n_steps - active
     totals, axons = _traffic(mapping, emitted)
-    n = wiring.n_neurons
+    n, firing = wiring.n_neurons, _firing(wiring, when, who)
     return Census(
         n_steps=n_steps,
         tick_s=None if wiring.time == "steps" else wiring.tick * _MS,
@@ -246,7 +269,8 @@ def census(
         active=int(active.sum()),
         idle=int(idle.sum()),
         cores={"synops": core_synops} | axons | _on_cores(mapping, emitted[:n], active, idle),
-        populations=_populations(wiring, emitted, active, idle),
+        populations=_populations(wiring, emitted, active, idle, firing),
+        inference=_inference(wiring, firing),
         projections=_projections(wiring, per_projection),
         steps=steps,
         recurrent=_is_recurrent(wiring),
@@ -278,8 +302,35 @@ def _on_cores(
     return sums
 
 
+def _firing(wiring: Wiring, tick: np.ndarray, neuron: np.ndarray) -> np.ndarray:
+    """Ticks in which each neuron and source fires, once or more often: int64[n_total]."""
+    pairs = np.unique(tick * np.int64(max(1, wiring.n_total)) + neuron)
+    return np.bincount(pairs % max(1, wiring.n_total), minlength=wiring.n_total)
+
+
+def _inference(wiring: Wiring, firing: np.ndarray) -> InferenceCounts:
+    kinds = kinds_of(wiring)
+    hidden, source = kinds == 0, kinds == 1
+    inside = hidden[wiring.pre] & hidden[wiring.post]
+    onto_output = hidden[wiring.pre] & (kinds[wiring.post] == 2)
+    return InferenceCounts(
+        n_in=int(source.sum()),
+        n_hidden=int(hidden.sum()),
+        n_out=int((kinds == 2).sum()),
+        hidden_synapses=int(inside.sum()),
+        input_targets=int(np.unique(wiring.post[source[wiring.pre]]).size),
+        output_sources=int(np.unique(wiring.pre[onto_output]).size),
+        input_firing=int(firing[source].sum()),
+        hidden_firing=int(firing[hidden].sum()),
+    )
+
+
 def _populations(
-    wiring: Wiring, emitted: np.ndarray, active: np.ndarray, idle: np.ndarray
+    wiring: Wiring,
+    emitted: np.ndarray,
+    active: np.ndarray,
+    idle: np.ndarray,
+    firing: np.ndarray,
 ) -> dict[str, PopulationCounts]:
     counts = {}
     for name, first in wiring.first.items():
@@ -289,6 +340,7 @@ def _populations(
             spikes=int(emitted[rows].sum()),
             active=int(active[rows].sum()),
             idle=int(idle[rows].sum()),
+            firing=int(firing[rows].sum()),
         )
     return counts
 

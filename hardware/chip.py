@@ -98,18 +98,27 @@ class CoreKind:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How the chip keeps time. ``mode`` is one of ``schema.TIME_MODES``."""
+    """How the chip keeps time. ``mode`` is one of ``schema.TIME_MODES``.
+
+    ``speed_up`` is how many times faster than the network's own time a ``continuous`` chip
+    runs; ``cycles`` names the model of a ``clocked`` chip's cycles.
+    """
 
     mode: str
     tick_s: float | None = None
     clock_hz: float | None = None
+    speed_up: float = 1.0
+    cycles: str = "events"
     source: Source | None = None
     read: str = "memory"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topology:
-    """Where the cores sit. Tiles form a ``tiles_x`` by ``tiles_y`` grid, filled row by row."""
+    """Where the cores sit. Tiles form a ``tiles_x`` by ``tiles_y`` grid, filled row by row.
+
+    ``unit`` is what a core holds: single neurons, or whole layers.
+    """
 
     kind: str
     tiles_x: int = 1
@@ -117,6 +126,7 @@ class Topology:
     cores_per_tile: int = 1
     max_chips: int = 1
     multicast: str = "per_target_core"
+    unit: str = "neuron"
     source: Source | None = None
     read: str = "memory"
 
@@ -133,6 +143,7 @@ class SynapseKind:
 
     weight_bits: int | None = None
     weight_values_per_neuron: int | None = None
+    weight_values_per_core: int | None = None
     sign: str = "per_synapse"
     delay_min: int = 0
     delay_max: int | None = None
@@ -152,6 +163,48 @@ class NeuronKind:
 
     models: tuple[str, ...] = ()
     features: tuple[str, ...] | None = None
+    source: Source | None = None
+    read: str = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Twin:
+    """How a dense or sparse accelerator does the work of the network's ANN twin.
+
+    Of each multiply-accumulate it does the share ``weight_density``, in ``bit_steps`` passes
+    of which the share ``bit_density`` is not skipped (0 steps: as many as the bits of the
+    network's spike counts); a weight that is kept has ``weight_bits`` and ``index_bits``, and a
+    word of memory has ``word_bits`` and serves ``reuse`` operations once it is read.
+    ``utilisation`` is the share of its units that are busy, which costs time alone.
+    """
+
+    weight_density: float = 1.0
+    bit_steps: int = 1
+    bit_density: float = 1.0
+    weight_bits: int = 32
+    index_bits: int = 0
+    activation_bits: int = 32
+    word_bits: int = 64
+    reuse: int = 1
+    utilisation: float = 1.0
+    source: Source | None = None
+    read: str = "memory"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quantise:
+    """Which numbers a chip computes with; see ``quantised.py``.
+
+    ``decay`` is ``"mantissa"`` (``decay_bits`` of a factor), ``"shift"`` (v -= v >> k) or
+    ``"analog"``; ``state_bits`` and ``threshold_bits`` are None where they do not bind.
+    """
+
+    weight_bits: int | None = None
+    state_bits: int | None = None
+    decay: str = "mantissa"
+    decay_bits: int = 12
+    threshold_bits: int | None = None
+    rounding: str = "nearest"
     source: Source | None = None
     read: str = "memory"
 
@@ -218,6 +271,9 @@ class Chip:
     neuron: NeuronKind
     synapse: SynapseKind
     prices: Mapping[str, Price]
+    limits: Mapping[str, int] = field(default_factory=dict)
+    twin: Twin | None = None
+    quantise: Quantise | None = None
     figures: tuple[Figure, ...]
     calibrations: tuple[Calibration, ...]
     validations: tuple[Validation, ...]
@@ -225,8 +281,22 @@ class Chip:
 
     @property
     def core(self) -> CoreKind:
-        """The kind of core that holds neurons."""
+        """The kind of core that holds neurons; the first, where there are several."""
         return next(core for core in self.cores if "neurons" in core.roles)
+
+    @property
+    def kinds(self) -> tuple[CoreKind, ...]:
+        """The kinds of core that hold neurons, in the order of the file."""
+        return tuple(core for core in self.cores if "neurons" in core.roles)
+
+    @property
+    def n_cores(self) -> int:
+        """Cores of a chip that hold neurons."""
+        return sum(core.count for core in self.kinds)
+
+    def capacity(self, resource: str) -> int:
+        """The most that a core of any kind has of a resource."""
+        return max(core.resources.get(resource, 0) for core in self.kinds)
 
     def price(self, path: str) -> Price:
         """The entry for a cost such as ``"energy.hop.x"``; unpublished if the file has none."""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 from neurosim import checks
 from neurosim.errors import ParameterError
 
+from .bands import Band
 from .census import census
 from .chip import Chip
 from .counts import Census, add
-from .energy import Band, Estimate, price
+from .energy import Estimate, price
 from .load import list_chips, load_chip
 from .mapping import Mapping
 from .refusal import DoesNotFit, Remedy

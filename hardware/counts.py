@@ -10,17 +10,21 @@ MOST_STEP_COUNTS = 4_000_000
 # What adds up over runs; the rest describes the mapping.
 _SUMS = ("n_steps", "n_inferences", "spikes", "source_spikes", "synops", "active", "idle")
 _SUMS += ("messages", "external", "without_target", "hops_x", "hops_y", "intra_tile")
-_SUMS += ("chip_crossings",)
+_SUMS += ("chip_crossings", "busiest_link")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PopulationCounts:
-    """Counts of one population; a source has only spikes."""
+    """Counts of one population; a source has only spikes.
+
+    ``firing`` are its pairs of a neuron and a tick with one spike or more.
+    """
 
     n: int
     spikes: int
     active: int
     idle: int
+    firing: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,17 +36,33 @@ class ProjectionCounts:
     macs: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InferenceCounts:
+    """The network as inputs, hidden neurons and outputs; ``firing`` as in PopulationCounts."""
+
+    n_in: int
+    n_hidden: int
+    n_out: int
+    hidden_synapses: int
+    input_targets: int
+    output_sources: int
+    input_firing: int
+    hidden_firing: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StepCounts:
     """Counts per tick and core, int32[n_steps, n_cores]; the slowest core sets the step.
 
-    ``events``, int64[n_steps], are the chip's: see :attr:`Census.events`.
+    ``events``, int64[n_steps], are the chip's: see :attr:`Census.events`; ``links``,
+    int64[n_steps], is the load of the busiest link.
     """
 
     synops: np.ndarray
     active: np.ndarray
     spikes: np.ndarray
     events: np.ndarray
+    links: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,6 +84,8 @@ class Census:
     populations, projections : dict
     steps : StepCounts or None      None where there are too many ticks and cores to keep
     recurrent : bool                the projections form a cycle
+    busiest_link : int              messages over the busiest link of the mesh
+    inference : InferenceCounts     inputs, hidden neurons and outputs
     """
 
     n_steps: int
@@ -88,6 +110,8 @@ class Census:
     projections: dict[str, ProjectionCounts]
     steps: StepCounts | None
     recurrent: bool
+    busiest_link: int = 0
+    inference: InferenceCounts | None = None
 
     @property
     def events(self) -> int:
@@ -117,6 +141,7 @@ def add(counts: list[Census]) -> Census:
             spikes=sum(one.populations[name].spikes for one in counts),
             active=sum(one.populations[name].active for one in counts),
             idle=sum(one.populations[name].idle for one in counts),
+            firing=sum(one.populations[name].firing for one in counts),
         )
         for name, p in first.populations.items()
     }
@@ -124,6 +149,12 @@ def add(counts: list[Census]) -> Census:
         name: replace(p, synops=sum(one.projections[name].synops for one in counts))
         for name, p in first.projections.items()
     }
+    if first.inference is not None:
+        firing = {
+            name: sum(getattr(one.inference, name) for one in counts)
+            for name in ("input_firing", "hidden_firing")
+        }
+        total["inference"] = replace(first.inference, **firing)
     total["steps"] = _joined([one.steps for one in counts])
     return replace(first, **total)
 
@@ -137,4 +168,5 @@ def _joined(steps: list[StepCounts | None]) -> StepCounts | None:
         active=np.concatenate([one.active for one in kept]),
         spikes=np.concatenate([one.spikes for one in kept]),
         events=np.concatenate([one.events for one in kept]),
+        links=np.concatenate([one.links for one in kept]),
     )

@@ -10,41 +10,24 @@ or ``E = N_syn * e_all_in`` where the chip has one all-in price. The time ``T`` 
 the slowest core and the barrier; or the tick; or cycles over the clock. All cores of a chip
 are powered, used or not. A cost without a price is listed, never taken as zero.
 
-Band: the constants of one group stand at their low, or high, ends together; the groups are
-independent, and an energy is wrong by a factor, so the logarithms of the factors add in
-squares (log-normal), and never go beyond all constants at their ends::
-
-    low = E exp(-sqrt(sum_g ln(E / E_g_low)^2)),  high = E exp(sqrt(sum_g ln(E_g_high / E)^2))
+Band: see :mod:`neurosim.hardware.bands`.
 """
 
-import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
+
+import numpy as np
 
 from neurosim.errors import ParameterError
 
+from .bands import Band, Draws, band, read_draws, read_value
 from .chip import BASES, Chip, Constant, NoPrice
 from .counts import Census
 from .pace import notes
 from .step_time import RunTime, step_time, time_costs
+from .twins import twin_operations, twin_rows
 
-CATEGORIES = ("static", "neuron", "synapse", "network")
-
-
-@dataclass(frozen=True, slots=True)
-class Band:
-    """A number with its band."""
-
-    low: float
-    nominal: float
-    high: float
-
-    def __iter__(self):
-        return iter((self.low, self.nominal, self.high))
-
-    def scaled(self, factor: float) -> "Band":
-        """All three numbers times ``factor``."""
-        return Band(self.low * factor, self.nominal * factor, self.high * factor)
+CATEGORIES = ("static", "neuron", "synapse", "memory", "network")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +49,7 @@ class Estimate:
     Attributes
     ----------
     energy_j, time_s : Band         time None where the chip has no time model
-    breakdown : dict                static, neuron, synapse, network -> nominal J
+    breakdown : dict                static, neuron, synapse, memory, network -> nominal J
     terms : tuple of Term
     unpriced : tuple of str         what happened and has no price
     basis : str                     the worst basis of the constants used
@@ -96,7 +79,7 @@ class Estimate:
 def charged_synops(census: Census, chip: Chip) -> tuple[int, str]:
     """Synaptic operations that the chip performs for this census, and what they are."""
     if chip.synapse.charged == "dense":
-        return census.dense_macs, "multiply-accumulates of the dense twin"
+        return twin_operations(census, chip)
     if chip.synapse.charged == "full_row":
         columns = chip.core.resources.get("neurons", 1)
         return census.events * columns, f"events times {columns} columns"
@@ -113,12 +96,7 @@ def _dynamic(census: Census, chip: Chip) -> list[Row]:
         return [("energy.all_in", "synapse", synops, counted)]
     synop = f"energy.synop.{chip.synapse.formats[0]}"
     if chip.synapse.charged == "dense":
-        neurons = int(census.cores["neurons"].sum()) * census.passes
-        return [
-            (synop, "synapse", synops, counted),
-            ("energy.neuron_active", "neuron", neurons, "activations"),
-            ("energy.axon_in", "network", synops, "weight reads"),
-        ]
+        return [(synop, "synapse", synops, counted), *twin_rows(census, chip)]
     full_row = chip.synapse.charged == "full_row"
     arrived = census.events if full_row else census.messages + census.external
     return [
@@ -127,13 +105,25 @@ def _dynamic(census: Census, chip: Chip) -> list[Row]:
         ("energy.neuron_idle", "neuron", census.idle, "idle neuron updates"),
         ("energy.spike_out", "neuron", census.spikes, "spikes"),
         ("energy.axon_in", "network", arrived, "messages received"),
-        ("energy.axon_out", "network", census.messages, "messages sent"),
+        ("energy.axon_out", "network", int(census.cores["axons_out"].sum()), "messages sent"),
         ("energy.hop.x", "network", census.hops_x, "hops along x"),
         ("energy.hop.y", "network", census.hops_y, "hops along y"),
         ("energy.intra_tile", "network", census.intra_tile, "messages within a tile"),
         ("energy.chip_link", "network", census.chip_crossings, "crossings between chips"),
         ("energy.io", "network", census.external, "messages from outside"),
         ("energy.sync", "network", census.n_steps, "steps"),
+        *(row for row in _memory(census) if row[0] in chip.prices),
+    ]
+
+
+def _memory(census: Census) -> list[Row]:
+    """Accesses to memory, for models that price them apart from the operations."""
+    updates = census.active + census.idle
+    return [
+        ("energy.weight_read", "memory", census.synops, "weights read"),
+        ("energy.state_access", "memory", 2 * updates, "states read or written"),
+        ("energy.activation_read", "memory", census.messages + census.external, "spikes read"),
+        ("energy.result_write", "memory", census.spikes, "spikes written"),
     ]
 
 
@@ -141,8 +131,10 @@ def _static(census: Census, chip: Chip) -> list[Row]:
     """(path, category, count per second of run, what is counted) of the powers."""
     rows = [("power.chip_static", "static", float(census.n_chips), "powered chips")]
     if "power.core_static" in chip.prices:
-        cores = float(census.n_chips * chip.core.count)
+        cores = float(census.n_chips * chip.n_cores)
         rows.append(("power.core_static", "static", cores, "powered cores"))
+    if "power.core_active" in chip.prices:
+        rows.append(("power.core_active", "static", float(census.n_cores), "cores in use"))
     if "power.clock_per_hz" in chip.prices:
         clock = census.n_chips * float(chip.time.clock_hz or 0.0)
         rows.append(("power.clock_per_hz", "static", clock, "clock cycles"))
@@ -150,23 +142,11 @@ def _static(census: Census, chip: Chip) -> list[Row]:
 
 
 PricedRow = tuple[Constant, str, float, str]  # constant, category, count, what is counted
-# How a group of constants is read: nominal everywhere, or one group at one of its ends.
-Reader = Callable[[Constant], float]
-
-
-def _reader(groups: Collection[str], end: str) -> Reader:
-    def read(constant: Constant) -> float:
-        return getattr(constant, end) if constant.group in groups else constant.value
-
-    return read
-
-
-_NOMINAL = _reader((), "value")
 
 
 @dataclass(frozen=True, slots=True)
 class _Bill:
-    """The priced rows of an estimate, ready to be summed at any end of any group."""
+    """The priced rows of an estimate, ready to be summed however the constants are read."""
 
     census: Census
     chip: Chip
@@ -174,24 +154,42 @@ class _Bill:
     dynamic: list[PricedRow]
     static: list[PricedRow]
 
-    def run_time(self, read: Reader) -> RunTime | None:
+    def run_time(self, read: Callable[[Constant], float] = read_value) -> RunTime | None:
         synops, _ = charged_synops(self.census, self.chip)
         tick = float(self.census.tick_s or 0.0) if self.realtime else 0.0
         return step_time(self.census, self.chip, read, synops, tick)
 
-    def time(self, read: Reader) -> float | None:
-        run = self.run_time(read)
-        return None if run is None else run.seconds
-
-    def energy(self, read: Reader) -> float:
+    def energy(self, read: Callable, seconds: float | np.ndarray | None) -> float | np.ndarray:
+        """Joules where the run takes ``seconds``; arrays where constants are read as arrays."""
         total = sum(read(constant) * count for constant, _, count, _ in self.dynamic)
-        seconds = self.time(read)
         if seconds is not None:
             total += seconds * sum(read(constant) * n for constant, _, n, _ in self.static)
         return total
 
-    def terms(self) -> list[Term]:
-        seconds = self.time(_NOMINAL) or 0.0
+    def at_end(self, end: str) -> tuple[float, float | None]:
+        """Energy and time with all constants at their low, or high, ends."""
+        read = lambda constant: getattr(constant, end)  # noqa: E731
+        run = self.run_time(read)
+        seconds = None if run is None else run.seconds
+        return self.energy(read, seconds), seconds
+
+    def bands(self, run: RunTime | None) -> tuple[Band, Band | None]:
+        """Bands of energy and time: draws of the constants, within all at their ends."""
+        draws: Draws = {}
+        read = lambda constant: read_draws(constant, draws)  # noqa: E731
+        seconds, time_band = None, None
+        least, most = self.at_end("low"), self.at_end("high")
+        if run is not None:
+            seconds = run.fixed + sum(
+                count * read(price)
+                for path, count in run.parts.items()
+                if isinstance(price := self.chip.price(path), Constant)
+            )
+            time_band = band(run.seconds, seconds, least[1] or 0.0, most[1] or 0.0)
+        nominal = self.energy(read_value, None if run is None else run.seconds)
+        return band(nominal, self.energy(read, seconds), least[0], most[0]), time_band
+
+    def terms(self, seconds: float) -> list[Term]:
         rows = [(*row, 1.0) for row in self.dynamic] + [(*row, seconds) for row in self.static]
         return [
             Term(
@@ -221,21 +219,6 @@ def _split(rows: list[Row], chip: Chip) -> tuple[list[PricedRow], list[str]]:
 def _unpriced(price: NoPrice, counted: str) -> str:
     reason = "" if price.reason == "unpublished" else f": {price.reason}"
     return f"{price.path} ({counted}){reason}"
-
-
-def _band(of: Callable[[Reader], float], groups: list[str]) -> Band:
-    nominal = of(_NOMINAL)
-    limits = {end: of(_reader(groups, end)) for end in ("low", "high")}
-    if nominal <= 0:
-        return Band(nominal, nominal, max(nominal, limits["high"]))
-    # A group's low end may be free of charge: the logarithm of its factor has no bound.
-    down = [nominal / low if (low := of(_reader((g,), "low"))) > 0 else math.inf for g in groups]
-    up = [of(_reader((g,), "high")) / nominal for g in groups]
-    low = nominal * math.exp(-math.hypot(*(math.log(max(1.0, factor)) for factor in down)))
-    high = nominal * math.exp(math.hypot(*(math.log(max(1.0, factor)) for factor in up)))
-    low, high = max(low, limits["low"]), min(high, limits["high"])
-    # All at their ends is the widest there is; rounding must not put the ends past the middle.
-    return Band(min(low, nominal), nominal, max(high, nominal))
 
 
 def price(census: Census, chip: Chip, *, realtime: bool = False) -> Estimate:
@@ -270,17 +253,14 @@ def price(census: Census, chip: Chip, *, realtime: bool = False) -> Estimate:
     used = [row[0] for row in (*dynamic, *static) if row[2]]
     times, unpriced_times = time_costs(census, chip)
     used += times
-    groups = sorted({constant.group for constant in used})
-    run = bill.run_time(_NOMINAL)
+    run = bill.run_time()
     nominal_time = None if run is None else run.seconds
-    time_s = None
-    if nominal_time is not None:
-        time_s = _band(lambda read: bill.time(read) or 0.0, groups)
-    terms = bill.terms()
+    energy_j, time_s = bill.bands(run)
+    terms = bill.terms(nominal_time or 0.0)
     return Estimate(
         chip=chip.name,
         tier=chip.tier,
-        energy_j=_band(bill.energy, groups),
+        energy_j=energy_j,
         time_s=time_s,
         step_s=None if nominal_time is None else nominal_time / max(1, census.n_steps),
         breakdown={
@@ -290,6 +270,6 @@ def price(census: Census, chip: Chip, *, realtime: bool = False) -> Estimate:
         terms=tuple(terms),
         unpriced=tuple(unpriced + unpriced_static + unpriced_times),
         basis=max((c.basis for c in used), key=BASES.index, default="unpublished"),
-        notes=notes(census, chip, run if realtime else None),
+        notes=notes(census, chip, run, realtime),
         overruns=run.overruns if run is not None else 0,
     )

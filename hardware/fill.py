@@ -12,10 +12,10 @@ from neurosim._jit import kernel
 from .rules import synlist_words
 
 FITS, NEURONS, AXONS_IN, SYNAPSE_WORDS = 0, 1, 2, 3
-NO_RULE, LINEAR, SYNLIST = 0, 1, 2
+NO_RULE, LINEAR, SYNLIST, POOLED = 0, 1, 2, 3
 
 # Columns of the positional arrays of the kernels below.
-RULE, WORD_BITS, HEADER_BITS, BLOCK, ENTRY_BITS, INDEX_BITS = 0, 1, 2, 3, 4, 5  # memory
+RULE, WORD_BITS, HEADER_BITS, BLOCK, ENTRY_BITS, INDEX_BITS, AXON = 0, 1, 2, 3, 4, 5, 6  # memory
 USED_NEURONS, USED_AXONS, USED_WORDS = 0, 1, 2  # usage and caps
 CORE, COUNT, LOW, HIGH = 0, 1, 2, 3  # rows of lists; undo has them after the axon
 
@@ -24,11 +24,13 @@ CORE, COUNT, LOW, HIGH = 0, 1, 2, 3  # rows of lists; undo has them after the ax
 def _list_words(count, low, high, memory):
     """Words of one axon's list: the cheaper of the dense and the sparse format.
 
-    ``memory`` is (rule, word_bits, header_bits, block, entry_bits, index_bits), the entry
-    without its index.
+    ``memory`` is (rule, word_bits, header_bits, block, entry_bits, index_bits, axon), the
+    entry without its index; ``entry_bits`` and ``axon`` are bytes where bytes are pooled.
     """
     if memory[RULE] == LINEAR:
         return count
+    if memory[RULE] == POOLED:
+        return memory[AXON] + count * memory[ENTRY_BITS]
     if memory[RULE] != SYNLIST:
         return 0
     header, block, word = memory[HEADER_BITS], memory[BLOCK], memory[WORD_BITS]
@@ -81,22 +83,23 @@ def _take_back(lists, undo, n_log):
 
 
 @kernel
-def fill_cores(starts, axons, n_axons, opens, caps, memory):
-    """Put neurons on cores, in order.
+def fill_cores(starts, axons, n_axons, order, sizes, caps, memory):
+    """Put neurons on cores, in ``order``.
 
     Parameters
     ----------
     starts : int64[n + 1]           rows of ``axons`` per neuron
     axons : int64[nnz]              axon of each synapse, grouped by target neuron
     n_axons : int                   axons are 0 <= axon < n_axons
-    opens : bool[n]                 neurons that must begin a new core
-    caps : int64[3]                 neurons, axons and words of a core
-    memory : int64[6]               see ``_list_words``
+    order : int64[n]                neurons as they are taken; ~neuron begins a new core
+    sizes : int64[n, 2]             room and words that each neuron takes by itself
+    caps : int64[3]                 room for neurons, axons and words of a core
+    memory : int64[7]               see ``_list_words``
 
     Returns
     -------
     core_of : int32[n]
-    usage : int64[n_cores, 3]       neurons, axons, words used
+    usage : int64[n_cores, 3]       room, axons, words used
     closed : int64[4]               how many cores were closed by which wall
     status : int                    FITS, or the wall that one neuron alone breaks
     neuron, need : int              which neuron, and what it needs
@@ -111,14 +114,17 @@ def fill_cores(starts, axons, n_axons, opens, caps, memory):
     undo = np.empty((widest, 5), np.int64)
     closed = np.zeros(4, np.int64)
     core = 0
-    for neuron in range(n):
-        if opens[neuron] and usage[core, USED_NEURONS] > 0:
+    local = 0
+    for place in order:
+        neuron = place if place >= 0 else ~place
+        if place < 0 and local > 0:
             core += 1
+            local = 0
         for _attempt in range(2):
-            local = usage[core, USED_NEURONS]
             more, words, n_log = _add(neuron, local, core, starts, axons, lists, undo, memory)
+            words += sizes[neuron, 1]
             wall = FITS
-            if local + 1 > caps[USED_NEURONS]:
+            if usage[core, USED_NEURONS] + sizes[neuron, 0] > caps[USED_NEURONS]:
                 wall = NEURONS
             elif usage[core, USED_AXONS] + more > caps[USED_AXONS]:
                 wall = AXONS_IN
@@ -127,12 +133,16 @@ def fill_cores(starts, axons, n_axons, opens, caps, memory):
             if wall == FITS:
                 break
             if local == 0:
-                need = 1 if wall == NEURONS else (more if wall == AXONS_IN else words)
+                need = more if wall == AXONS_IN else words
+                if wall == NEURONS:
+                    need = sizes[neuron, 0]
                 return core_of, usage[: core + 1], closed, wall, neuron, need
             _take_back(lists, undo, n_log)
             closed[wall] += 1
             core += 1
-        usage[core, USED_NEURONS] += 1
+            local = 0
+        local += 1
+        usage[core, USED_NEURONS] += sizes[neuron, 0]
         usage[core, USED_AXONS] += more
         usage[core, USED_WORDS] += words
         core_of[neuron] = core

@@ -3,7 +3,7 @@
 import numpy as np
 
 from .chip import Chip
-from .fill import LINEAR, NO_RULE, SYNLIST
+from .fill import LINEAR, NO_RULE, POOLED, SYNLIST
 from .wiring import Wiring
 
 UNLIMITED = 2**62
@@ -18,6 +18,32 @@ def cap(chip: Chip, resource: str) -> int:
 def units(chip: Chip, resource: str) -> int:
     """How much of a resource one neuron, axon or word of synapses takes."""
     return int(chip.core.cost_rules[resource].params.get("units", 1))
+
+
+def memory_resource(chip: Chip) -> str:
+    """The name of the resource that synapses fill: words of their lists, or pooled bytes."""
+    return "bytes" if "bytes" in chip.core.resources else "synapse_words"
+
+
+def sizes(wiring: Wiring, chip: Chip) -> np.ndarray:
+    """int64[n, 2]: room and memory that each neuron takes by itself."""
+    found = np.zeros((wiring.n_neurons, 2), np.int64)
+    found[:, 0] = 1
+    room = chip.core.cost_rules.get("neurons")
+    if room is not None and room.name == "joined_circuits":
+        inputs = fan_in(wiring, chip)
+        found[:, 0] = np.maximum(1, -(-inputs // int(room.params["fan_in"])))
+    bytes_ = chip.core.cost_rules.get("bytes")
+    if bytes_ is not None:
+        found[:, 1] = int(bytes_.params["neuron_bytes"])
+    return found
+
+
+def fan_in(wiring: Wiring, chip: Chip) -> np.ndarray:
+    """Distinct axons into each placed neuron: int64[n]."""
+    axons, n_axons = axon_keys(wiring, chip)
+    pairs = np.unique(wiring.post.astype(np.int64) * n_axons + axons)
+    return np.bincount(pairs // max(1, n_axons), minlength=wiring.n_neurons)
 
 
 def signed_rows(wiring: Wiring, chip: Chip) -> np.ndarray:
@@ -53,14 +79,16 @@ def axon_keys(wiring: Wiring, chip: Chip) -> tuple[np.ndarray, int]:
 
 def memory(chip: Chip, wiring: Wiring) -> np.ndarray:
     """The parameters of the memory rule, in the columns that ``fill.py`` names."""
-    rule = chip.core.cost_rules.get("synapse_words")
+    rule = chip.core.cost_rules.get(memory_resource(chip))
     if rule is None:
-        return np.array([NO_RULE, 1, 0, 1, 0, 0], np.int64)
-    if rule.name == "linear":
-        return np.array([LINEAR, 1, 0, 1, 0, 0], np.int64)
+        return np.array([NO_RULE, 1, 0, 1, 0, 0, 0], np.int64)
     p = rule.params
+    if rule.name == "linear":
+        return np.array([LINEAR, 1, 0, 1, 0, 0, 0], np.int64)
+    if rule.name == "pooled_bytes":
+        return np.array([POOLED, 1, 0, 1, p["synapse_bytes"], 0, p["axon_bytes"]], np.int64)
     # Where no synapse is delayed by more than the pipeline, the lists store no delays.
     delay_bits = p["delay_bits"] if wiring.delay.max(initial=0) > 1 else 0
     entry = p["weight_bits"] + delay_bits + p["tag_bits"]
-    numbers = (SYNLIST, p["word_bits"], p["header_bits"], p["block"], entry, p["index_bits"])
+    numbers = (SYNLIST, p["word_bits"], p["header_bits"], p["block"], entry, p["index_bits"], 0)
     return np.array(numbers, np.int64)

@@ -1,9 +1,11 @@
-"""Which core holds which neuron, and does the network fit? Sequential mapping under walls."""
+"""Which core holds which neuron, and does the network fit? Mapping under walls."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from neurosim import checks
 
 from .assumptions import notes, quantisation
 from .chip import Chip
@@ -20,16 +22,38 @@ from .fill import (
     fill_cores,
     list_targets,
 )
-from .limits import UNLIMITED, axon_keys, cap, delay_numbers, memory, signed_rows, units
+from .layer_map import place_layers
+from .limits import (
+    UNLIMITED,
+    axon_keys,
+    cap,
+    delay_numbers,
+    memory,
+    memory_resource,
+    signed_rows,
+    sizes,
+    units,
+)
 from .load import load_chip
 from .refusal import DoesNotFit
+from .routes import router_entries
+from .tiles import orders
+from .walls import check_cam, check_limits
 from .wiring import Wiring, counting_order, wire
 
 if TYPE_CHECKING:
     from neurosim.network import Network
 
-_WALLS = {NEURONS: "neurons", AXONS_IN: "axons_in", SYNAPSE_WORDS: "synapse_words"}
-_COLUMN = {"neurons": USED_NEURONS, "axons_in": USED_AXONS, "synapse_words": USED_WORDS}
+STRATEGIES = ("sequential", "layers")
+
+
+def _walls(chip: Chip) -> dict[int, str]:
+    """Wall of the filling -> resource; the memory of a core is words or pooled bytes."""
+    return {NEURONS: "neurons", AXONS_IN: "axons_in", SYNAPSE_WORDS: memory_resource(chip)}
+
+
+def _columns(chip: Chip) -> dict[str, int]:
+    return {"neurons": USED_NEURONS, "axons_in": USED_AXONS, memory_resource(chip): USED_WORDS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -74,15 +98,17 @@ class Mapping:
         """
         place = self.chip.topology
         core = np.arange(self.n_cores)
-        chip = core // self.chip.core.count
-        tile = core % self.chip.core.count // place.cores_per_tile
+        if place.kind == "none":
+            core = np.zeros_like(core)
+        chip = core // self.chip.n_cores
+        tile = core % self.chip.n_cores // place.cores_per_tile
         x, y = tile % place.tiles_x + chip * place.tiles_x, tile // place.tiles_x
         return np.stack([x, y, chip], axis=1)
 
     def __repr__(self) -> str:
         peaks = []
         for name, used in self.usage.items():
-            limit = self.chip.core.resources[name]
+            limit = self.chip.capacity(name)
             peaks.append(f"{name} up to {int(used.max(initial=0))} of {limit}")
         chips = "" if self.n_chips == 1 else f" on {self.n_chips} chips"
         tail = f"; {', '.join(peaks)}" if peaks else ""
@@ -108,40 +134,41 @@ def _check_delays(wiring: Wiring, chip: Chip) -> None:
 
 
 def _starts_of_populations(wiring: Wiring) -> np.ndarray:
-    opens = np.zeros(wiring.n_neurons, bool)
+    order = np.arange(wiring.n_neurons)
     first = wiring.first
     for name in wiring.placed:
         if wiring.sizes[name]:
-            opens[first[name]] = True
-    return opens
+            order[first[name]] = ~first[name]
+    return order
 
 
 def _run_fill(
-    wiring: Wiring, chip: Chip, opens: np.ndarray, caps: list[int]
+    wiring: Wiring, chip: Chip, taken: np.ndarray, caps: list[int]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, int, int]:
     axons, n_axons = axon_keys(wiring, chip)
     order, starts = counting_order(wiring.post, wiring.n_neurons)
     limits = np.array(caps, np.int64)
-    return fill_cores(starts, axons[order], n_axons, opens, limits, memory(chip, wiring))
+    own = sizes(wiring, chip)
+    return fill_cores(starts, axons[order], n_axons, taken, own, limits, memory(chip, wiring))
 
 
 def _caps(chip: Chip) -> list[int]:
-    return [cap(chip, name) for name in _COLUMN]
+    return [cap(chip, name) for name in _columns(chip)]
 
 
 def _fill(
-    wiring: Wiring, chip: Chip, opens: np.ndarray, most_neurons: int
+    wiring: Wiring, chip: Chip, taken: np.ndarray, most_neurons: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cores of the neurons and what they use, or DoesNotFit where that cannot be."""
     caps = _caps(chip)
     caps[USED_NEURONS] = min(caps[USED_NEURONS], most_neurons)
-    core_of, usage, closed, status, neuron, need = _run_fill(wiring, chip, opens, caps)
-    total = chip.core.count * chip.topology.max_chips
+    core_of, usage, closed, status, neuron, need = _run_fill(wiring, chip, taken, caps)
+    total = chip.n_cores * chip.topology.max_chips
     if total == 1 and (status != FITS or usage.shape[0] > 1):
         raise _whole_network(wiring, chip)
     if status != FITS:
         population, index = wiring.locate(neuron)
-        resource = _WALLS[status]
+        resource = _walls(chip)[status]
         raise DoesNotFit(
             chip=chip.name,
             core=int(usage.shape[0] - 1),
@@ -152,8 +179,8 @@ def _fill(
             population=population,
         )
     if usage.shape[0] > total:
-        chips, binding = chip.topology.max_chips, _WALLS[int(np.argmax(closed[1:])) + 1]
-        whole = f"{chips} chips of {chip.core.count}" if chips > 1 else "the whole chip"
+        chips, binding = chip.topology.max_chips, _walls(chip)[int(np.argmax(closed[1:])) + 1]
+        whole = f"{chips} chips of {chip.n_cores}" if chips > 1 else "the whole chip"
         raise DoesNotFit(
             chip=chip.name,
             core=None,
@@ -167,11 +194,11 @@ def _fill(
 
 def _whole_network(wiring: Wiring, chip: Chip) -> DoesNotFit:
     """The worst wall of a chip's only core, by the need of the whole network."""
-    opens = np.zeros(wiring.n_neurons, bool)
-    _, usage, *_ = _run_fill(wiring, chip, opens, [UNLIMITED] * len(_COLUMN))
+    columns, taken = _columns(chip), np.arange(wiring.n_neurons)
+    _, usage, *_ = _run_fill(wiring, chip, taken, [UNLIMITED] * len(columns))
     needs = {
         name: int(usage[0, column]) * units(chip, name)
-        for name, column in _COLUMN.items()
+        for name, column in columns.items()
         if name in chip.core.resources
     }
     worst = max(needs, key=lambda name: needs[name] / chip.core.resources[name])
@@ -230,12 +257,12 @@ def _no_slots(
     )
 
 
-def _place(wiring: Wiring, chip: Chip, opens: np.ndarray) -> Mapping:
+def _place(wiring: Wiring, chip: Chip, taken: np.ndarray) -> Mapping:
     most, limit, no_slots = UNLIMITED, cap(chip, "axons_out"), None
     rows = signed_rows(wiring, chip)
     while True:
         try:
-            core_of, usage = _fill(wiring, chip, opens, most)
+            core_of, usage = _fill(wiring, chip, taken, most)
         except DoesNotFit as error:
             # Where smaller cores were tried for their output axons, those are the wall.
             raise (no_slots or error) from None
@@ -250,31 +277,89 @@ def _place(wiring: Wiring, chip: Chip, opens: np.ndarray) -> Mapping:
             raise no_slots
         most = max(1, int(usage[:, USED_NEURONS].max()) * 3 // 4)
     _check_targets(wiring, chip, core_of, n_cores)
+    used = {"axons_out": out.astype(np.int64)}
+    used |= {name: usage[:, column] for name, column in _columns(chip).items()}
+    if "cam_entries" in chip.core.resources:
+        per_neuron = np.bincount(wiring.post, minlength=wiring.n_neurons)
+        used["cam_entries"] = np.zeros(n_cores, np.int64)
+        np.maximum.at(used["cam_entries"], core_of, per_neuron)
+    usage_of = {name: used[name] * units(chip, name) for name in chip.core.resources}
+    return _mapping(wiring, chip, core_of, n_cores, usage_of)
+
+
+def _mapping(
+    wiring: Wiring, chip: Chip, core_of: np.ndarray, n_cores: int, usage: dict[str, np.ndarray]
+) -> Mapping:
+    """The mapping that follows from the core of each neuron."""
+    rows = signed_rows(wiring, chip)
+    counts = count_targets(wiring.indptr, wiring.post, rows, core_of, n_cores)
     starts = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
     targets = np.empty(int(starts[-1]), np.int32)
     list_targets(wiring.indptr, wiring.post, rows, core_of, n_cores, starts, targets)
-    used = {"axons_out": out.astype(np.int64)}
-    used |= {name: usage[:, column] for name, column in _COLUMN.items()}
+    fullest = int(np.bincount(core_of, minlength=1).max()) if core_of.size else 0
     return Mapping(
         chip=chip,
         wiring=wiring,
         core_of=core_of,
         n_cores=n_cores,
-        n_chips=max(1, -(-n_cores // chip.core.count)),
-        usage={name: used[name] * units(chip, name) for name in chip.core.resources},
+        n_chips=max(1, -(-n_cores // chip.n_cores)),
+        usage=usage,
         targets=targets,
         target_starts=starts,
-        notes=notes(wiring, chip, int(usage[:, USED_NEURONS].max(initial=0))),
+        notes=notes(wiring, chip, fullest),
         needs_quantisation=bool(quantisation(wiring, chip)),
     )
 
 
-def place(wiring: Wiring, chip: Chip) -> Mapping:
+def place(wiring: Wiring, chip: Chip, by: str = "sequential") -> Mapping:
     """Map flat synapses; see :func:`map_network`. Raises DoesNotFit without remedies."""
     _check_delays(wiring, chip)
-    nowhere = np.zeros(wiring.n_neurons, bool)
+    check_limits(wiring, chip)
+    check_cam(wiring, chip)
+    if chip.topology.unit == "layer":
+        return _mapping(wiring, chip, *place_layers(wiring, chip))
+    found = _in_order(wiring, chip) if by == "sequential" else _by_layers(wiring, chip)
+    _check_routers(found)
+    return found
+
+
+def _check_routers(mapping: Mapping) -> None:
+    limit = mapping.chip.limits.get("router_entries")
+    if limit is None:
+        return
+    entries = router_entries(mapping)
+    worst = int(np.argmax(entries)) if entries.size else 0
+    if entries.max(initial=0) > limit:
+        raise DoesNotFit(
+            chip=mapping.chip.name,
+            core=None,
+            resource="router_entries",
+            need=int(entries[worst]),
+            limit=limit,
+            where=f"tile {worst}, an entry for each core or source population that reaches it",
+        )
+
+
+def _by_layers(wiring: Wiring, chip: Chip) -> Mapping:
+    """The mapping with the fewest cores, then the fewest target cores, of several tilings."""
+    best, refused = None, None
+    for order in orders(wiring):
+        try:
+            found = _place(wiring, chip, order)
+        except DoesNotFit as error:
+            refused = refused or error
+            continue
+        cost = (found.n_cores, found.targets.size)
+        if best is None or cost < (best.n_cores, best.targets.size):
+            best = found
+    if best is None:
+        raise refused or _whole_network(wiring, chip)
+    return best
+
+
+def _in_order(wiring: Wiring, chip: Chip) -> Mapping:
     try:
-        return _place(wiring, chip, nowhere)
+        return _place(wiring, chip, np.arange(wiring.n_neurons))
     except DoesNotFit as error:
         if not error.resource.startswith("targets_per_neuron"):
             raise
@@ -285,7 +370,9 @@ def place(wiring: Wiring, chip: Chip) -> Mapping:
             raise error from None
 
 
-def map_network(network: "Network", chip: Chip | str, *, tick: float | None = None) -> Mapping:
+def map_network(
+    network: "Network", chip: Chip | str, *, tick: float | None = None, by: str = "sequential"
+) -> Mapping:
     """Place a network on a chip, neuron by neuron in order, under all walls of the chip.
 
     Parameters
@@ -294,6 +381,10 @@ def map_network(network: "Network", chip: Chip | str, *, tick: float | None = No
     chip : Chip or str              a chip, its name, or the path of its file
     tick : float, optional          tick of the chip [ms], default 1 ms; one step for networks
                                     in steps
+    by : {"sequential", "layers"}   in the order of the populations; or each population on cores
+                                    of its own, those with places in tiles of neighbours, whichever
+                                    tiles take the fewest cores. Chips whose cores hold whole
+                                    layers match layers and cores either way.
 
     Returns
     -------
@@ -316,4 +407,5 @@ def map_network(network: "Network", chip: Chip | str, *, tick: float | None = No
     """
     from .remedies import place_or_advise  # the search for remedies places again
 
-    return place_or_advise(wire(network, tick), load_chip(chip))
+    checks.choice("map_network", "by", by, STRATEGIES)
+    return place_or_advise(wire(network, tick), load_chip(chip), by)

@@ -212,9 +212,9 @@ def with_remedies(error: DoesNotFit, wiring: Wiring, chip: Chip) -> DoesNotFit:
     )
 
 
-def place_or_advise(wiring: Wiring, chip: Chip) -> Mapping:
+def place_or_advise(wiring: Wiring, chip: Chip, by: str = "sequential") -> Mapping:
     """Place the network, or raise DoesNotFit with remedies that were tried."""
     try:
-        return place(wiring, chip)
+        return place(wiring, chip, by)
     except DoesNotFit as error:
         raise with_remedies(error, wiring, chip) from None

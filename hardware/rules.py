@@ -2,16 +2,23 @@
 
 A chip file names a rule and its parameters for each resource. A new rule takes a name and
 parameters in :data:`RULES`, its resource in :data:`RESOURCES`, and the counting: of axons in
-``limits.axon_keys``, of memory in ``limits.memory`` and ``fill._list_words``. Room is left
-for the rules of other chips: convolution kernels charged in powers of two, content
-addressable memories, pooled bytes, software deadlines.
+``limits.axon_keys``, of memory in ``limits.memory`` and ``fill._list_words``, of what a
+neuron takes by itself in ``limits.sizes``, of whole layers in ``layer_needs.py``.
 
-==================  ==========================================================
-``linear``          ``units`` per neuron, axon or synapse, whichever the resource holds
-``loihi_synlist``   words of the lists of synapses of one axon, packed into blocks
-``crossbar``        one row per distinct ``axon``: ``source``, or ``source_delay``
-                    where a row has one delay
-==================  ==========================================================
+===================  =========================================================
+``linear``           ``units`` per neuron, axon or synapse, whichever the resource holds
+``loihi_synlist``    words of the lists of synapses of one axon, packed into blocks
+``crossbar``         one row per distinct ``axon``: ``source``, or ``source_delay``
+                     where a row has one delay
+``pooled_bytes``     one memory for all: ``neuron``, ``axon`` and ``synapse`` bytes
+``joined_circuits``  a neuron takes as many circuits as ``fan_in`` axons go into one
+``cam``              entries of one neuron: ``units`` for each of its synapses
+``pow2_conv``        words of a layer's kernel or state, sizes rounded up to powers of two
+``layer_tiles``      bytes of a layer, which is cut into as many cores as it takes
+===================  =========================================================
+
+What a chip has once and not per core stands in ``[limits]``, see ``walls.py``. Budgets are
+no walls: software that may miss its tick is mapped, and ``step_time.py`` counts the ticks.
 """
 
 from neurosim._jit import kernel
@@ -31,14 +38,27 @@ RULES: dict[str, dict[str, int | tuple[str, ...] | None]] = {
         "index_bits": 10,
     },
     "crossbar": {"axon": AXONS},
+    "pooled_bytes": {"neuron_bytes": None, "axon_bytes": None, "synapse_bytes": None},
+    "joined_circuits": {"fan_in": None},
+    "cam": {"units": 1},
+    "pow2_conv": {},
+    "layer_tiles": {"bits": None},
 }
 # Which rules make sense for which resource.
 RESOURCES: dict[str, tuple[str, ...]] = {
-    "neurons": ("linear",),
+    "neurons": ("linear", "joined_circuits"),
     "axons_in": ("linear", "crossbar"),
     "axons_out": ("linear",),
     "synapse_words": ("linear", "loihi_synlist"),
+    "bytes": ("pooled_bytes",),
+    "cam_entries": ("cam",),
+    "kernel_words": ("pow2_conv",),
+    "state_words": ("pow2_conv",),
+    "weight_bytes": ("layer_tiles",),
+    "input_bytes": ("layer_tiles",),
 }
+# What whole layers take, on chips whose cores hold layers.
+LAYER_RULES = ("pow2_conv", "layer_tiles")
 
 
 @kernel

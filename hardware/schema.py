@@ -16,11 +16,13 @@ from .chip import (
     CoreKind,
     Figure,
     NeuronKind,
+    Quantise,
     Rule,
     Source,
     SynapseKind,
     Timing,
     Topology,
+    Twin,
     Validation,
     frozen,
 )
@@ -39,10 +41,12 @@ from .problems import (
     words,
 )
 from .rules import RESOURCES, RULES
+from .walls import LIMITS
 
 SCHEMA_VERSION = 1
 TIERS = ("A", "B", "C")
-TIME_MODES = ("barrier_step", "fixed_tick", "clocked", "none")
+CYCLE_MODELS = ("events", "xylo_audio2", "xylo_imu")
+TIME_MODES = ("barrier_step", "fixed_tick", "clocked", "asynchronous", "continuous", "none")
 
 _SOURCE = {
     "ref": Key(text(), required=True),
@@ -81,14 +85,36 @@ _TIME = _SOURCED | {
     "mode": Key(words(*TIME_MODES), required=True),
     "tick": Key(in_unit("time")),
     "clock": Key(in_unit("frequency")),
+    "speed_up": Key(whole(1, 10**6), default=1),
+    "cycles": Key(words(*CYCLE_MODELS), default="events"),
 }
 _TOPOLOGY = _SOURCED | {
-    "kind": Key(words("mesh", "none"), required=True),
+    "kind": Key(words("mesh", "tri_torus", "none"), required=True),
     "tiles_x": Key(whole(1, 4096), default=1),
     "tiles_y": Key(whole(1, 4096), default=1),
     "cores_per_tile": Key(whole(1, 4096), default=1),
     "max_chips": Key(whole(1, 2**20), default=1),
-    "multicast": Key(words("per_target_core", "single_target"), default="per_target_core"),
+    "multicast": Key(words("per_target_core", "single_target", "tree"), default="per_target_core"),
+    "unit": Key(words("neuron", "layer"), default="neuron"),
+}
+_LIMITS = _SOURCED | {name: Key(whole(0, 2**40)) for name in LIMITS}
+_TWIN = _SOURCED | {
+    "weight_density": Key(fraction, default=1.0),
+    "bit_steps": Key(whole(0, 64), default=1),
+    "bit_density": Key(fraction, default=1.0),
+    "weight_bits": Key(whole(1, 64), default=32),
+    "index_bits": Key(whole(0, 64), default=0),
+    "activation_bits": Key(whole(1, 64), default=32),
+    "word_bits": Key(whole(1, 1024), default=64),
+    "reuse": Key(whole(1, 2**20), default=1),
+    "utilisation": Key(fraction, default=1.0),
+}
+_QUANTISE = _SOURCED | {
+    "state_bits": Key(whole(2, 64)),
+    "decay": Key(words("mantissa", "shift", "analog"), default="mantissa"),
+    "decay_bits": Key(whole(1, 32), default=12),
+    "threshold_bits": Key(whole(1, 64)),
+    "rounding": Key(words("nearest", "zero"), default="nearest"),
 }
 _NEURON = _SOURCED | {
     "models": Key(list_of(text(40)), default=()),
@@ -97,6 +123,7 @@ _NEURON = _SOURCED | {
 _SYNAPSE = _SOURCED | {
     "weight_bits": Key(whole(1, 64)),
     "weight_values_per_neuron": Key(whole(1, 2**20)),
+    "weight_values_per_core": Key(whole(1, 2**20)),
     "sign": Key(words("per_synapse", "per_source", "per_axon_type"), default="per_synapse"),
     "delay_min": Key(whole(0, 2**20), default=0),
     "delay_max": Key(whole(0, 2**20)),
@@ -139,7 +166,7 @@ WORKLOADS: dict[str, dict[str, Key]] = {
         "clock": Key(in_unit("frequency"), required=True),
     },
     "counts": {
-        "synops": Key(whole(0, 2**53), required=True),
+        "synops": Key(whole(0, 2**53), default=0),
         "neuron_active": Key(whole(0, 2**53), default=0),
         "neuron_idle": Key(whole(0, 2**53), default=0),
         "steps": Key(whole(0, 2**40), default=0),
@@ -147,8 +174,8 @@ WORKLOADS: dict[str, dict[str, Key]] = {
         "chips": Key(whole(1, 2**20), default=1),
     },
 }
-_TOP = ("chip", "time", "topology", "core", "neuron", "synapse", "energy", "power", "latency")
-_TOP += ("cycles", "published", "calibration", "validation")
+_TOP = ("chip", "time", "topology", "limits", "core", "neuron", "synapse", "quantise", "twin")
+_TOP += ("energy", "power", "latency", "cycles", "published", "calibration", "validation")
 
 
 def _resources(problems: Problems, table: str, value: Any) -> dict[str, int]:
@@ -171,7 +198,7 @@ def _rule(problems: Problems, table: str, resource: str, value: Any) -> Rule | N
         if isinstance(default, tuple):
             keys[param] = Key(words(*default), default=default[0])
         else:
-            low = 0 if param.endswith("bits") and param != "word_bits" else 1
+            low = 0 if param.endswith(("bits", "bytes")) and param != "word_bits" else 1
             keys[param] = Key(whole(low, 2**20), default=default)
     parsed = problems.table(where, value, keys)
     parsed.pop("rule")
@@ -181,7 +208,10 @@ def _rule(problems: Problems, table: str, resource: str, value: Any) -> Rule | N
 def _cost_rules(
     problems: Problems, table: str, value: Any, resources: dict[str, int]
 ) -> dict[str, Rule]:
-    rules = {resource: Rule(name="linear", params=frozen({"units": 1})) for resource in resources}
+    rules = {
+        resource: Rule(name=RESOURCES[resource][0], params=frozen(RULES[RESOURCES[resource][0]]))
+        for resource in resources
+    }
     if value is None:
         return rules
     if not isinstance(value, dict):
@@ -195,6 +225,11 @@ def _cost_rules(
             problems.add(where, resource, ..., "is not a resource of this core", remedy)
         elif (parsed := _rule(problems, table, resource, rule)) is not None:
             rules[resource] = parsed
+    for resource, rule in rules.items():
+        for param, number in rule.params.items():
+            if number is None:
+                where = f"{table}.cost_rules.{resource}"
+                problems.add(where, param, ..., "is missing", f"rule {rule.name!r} needs it")
     return rules
 
 
@@ -244,16 +279,24 @@ def _sections(problems: Problems, document: dict) -> dict[str, Any]:
         problems.add("core", "", ..., "is missing", "add a [[core]] with count and resources")
     parsed = [_core(problems, "core", core) for core in cores]
     holding = [core for core in parsed if "neurons" in (core.roles or ())]
-    if cores and len(holding) != 1:
-        remedy = 'keep one core with "neurons" among its roles'
+    topology = problems.table("topology", document.get("topology"), _TOPOLOGY)
+    if cores and len(holding) != 1 and (topology["unit"] != "layer" or not holding):
+        remedy = 'keep one core with "neurons" among its roles; several where unit = "layer"'
         problems.add("core", "roles", ..., "must name one kind of core for neurons", remedy)
     rows = enumerate(_tables(problems, document, "validation"), start=1)
     return {
         "time": Timing(**_timing(problems, document)),
-        "topology": Topology(**problems.table("topology", document.get("topology"), _TOPOLOGY)),
+        "topology": Topology(**topology),
         "cores": tuple(parsed),
         "neuron": NeuronKind(**problems.table("neuron", document.get("neuron"), _NEURON)),
         "synapse": SynapseKind(**_synapse(problems, document)),
+        "limits": _limits(problems, document),
+        "twin": Twin(**problems.table("twin", document["twin"], _TWIN))
+        if "twin" in document
+        else None,
+        "quantise": Quantise(**problems.table("quantise", document["quantise"], _QUANTISE))
+        if "quantise" in document
+        else None,
         "figures": tuple(
             Figure(**problems.table("published", row, _FIGURE))
             for row in _tables(problems, document, "published")
@@ -266,9 +309,16 @@ def _sections(problems: Problems, document: dict) -> dict[str, Any]:
     }
 
 
+def _limits(problems: Problems, document: dict) -> dict[str, int]:
+    if "limits" not in document:
+        return frozen({})
+    parsed = problems.table("limits", document["limits"], _LIMITS)
+    return frozen({name: parsed[name] for name in LIMITS if parsed[name] is not None})
+
+
 def _timing(problems: Problems, document: dict) -> dict[str, Any]:
     parsed = problems.table("time", document.get("time"), _TIME)
-    needs = {"fixed_tick": "tick", "clocked": "clock"}.get(parsed["mode"])
+    needs = {"fixed_tick": "tick", "clocked": "clock", "continuous": "tick"}.get(parsed["mode"])
     if needs is not None and parsed[needs] is None:
         remedy = f"write {needs} with its unit"
         problems.add("time", needs, ..., f"is missing for mode {parsed['mode']!r}", remedy)
@@ -276,6 +326,8 @@ def _timing(problems: Problems, document: dict) -> dict[str, Any]:
         "mode": parsed["mode"],
         "tick_s": parsed["tick"],
         "clock_hz": parsed["clock"],
+        "speed_up": float(parsed["speed_up"]),
+        "cycles": parsed["cycles"],
         "source": parsed["source"],
         "read": parsed["read"],
     }

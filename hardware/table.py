@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from neurosim.errors import ParameterError
 from neurosim.units import format_quantity
 
+from .energy import CATEGORIES
+
 if TYPE_CHECKING:
     from .compare import Row
 
@@ -27,7 +29,7 @@ def _band(band: Any, unit: str) -> str:
 
 
 def _shares(row: "Row") -> str:
-    """Shares of the nominal energy: static/neuron/synapse/network in percent."""
+    """Shares of the nominal energy, in the order of ``energy.CATEGORIES``, in percent."""
     total = row.energy_j.nominal if row.energy_j else 0.0
     if not total or row.breakdown is None:
         return "-"
@@ -60,7 +62,7 @@ def _cells(row: "Row") -> list[str]:
 def _head(rows: Sequence["Row"]) -> list[str]:
     n = max(row.n_inferences for row in rows)
     per = "per inference" if n > 1 else "of the run"
-    shares = "st/ne/sy/nw %"
+    shares = "st/ne/sy/me/nw %"
     columns = ["chip", "fits", "cores", "spikes", "synops", f"energy {per}", shares]
     return [*columns, f"time {per}", "power", "tier"]
 
@@ -77,7 +79,9 @@ def as_text(rows: Sequence["Row"]) -> str:
         lines.append("  ".join(cells).rstrip())
         if number == 0:
             lines.append("  ".join("-" * width for width in widths))
-    lines.append("Shares: static, neuron, synapse, network. Spikes and synops: the whole run.")
+    lines.append(
+        "Shares: static, neuron, synapse, memory, network. Spikes and synops: the whole run."
+    )
     for row in rows:
         if not row.fits:
             lines.append(f"{row.chip}: does not fit: {row.reason}")
@@ -99,7 +103,7 @@ def _flat(row: "Row") -> dict[str, Any]:
             f"{name}_high_{unit}": high,
         }
 
-    parts = row.breakdown or dict.fromkeys(("static", "neuron", "synapse", "network"))
+    parts = row.breakdown or dict.fromkeys(CATEGORIES)
     return {
         "chip": row.chip,
         "kind": row.kind,

@@ -108,7 +108,7 @@ def _scaled(counts: Census, scale: float, chip: Chip) -> Census:
     names = ("n_cores", "spikes", "source_spikes", "synops", "active", "idle", "messages")
     names += ("external", "without_target", "hops_x", "hops_y", "intra_tile", "chip_crossings")
     grown = {name: round(getattr(counts, name) * scale) for name in names}
-    n_chips = max(1, -(-grown["n_cores"] // chip.core.count))
+    n_chips = max(1, -(-grown["n_cores"] // chip.n_cores))
     return replace(counts, steps=None, n_chips=n_chips, **grown)
 
 

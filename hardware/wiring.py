@@ -81,6 +81,12 @@ class Wiring:
         first = self.first
         return [name for name in self.sizes if first[name] < self.n_neurons]
 
+    @property
+    def inputs(self) -> list[str]:
+        """Names of the sources."""
+        first = self.first
+        return [name for name in self.sizes if first[name] >= self.n_neurons]
+
     def locate(self, neuron: int) -> tuple[str, int]:
         """Population and index within it of a global id."""
         name, start = "", 0

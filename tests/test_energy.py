@@ -53,14 +53,15 @@ def test_energy_and_time_are_counts_times_constants(small):
     synapse = 20e-12 * counts.synops
     neuron = 80e-12 * counts.active
     network = 3e-12 * (counts.hops_x + counts.hops_y)
-    expected = {"static": static, "neuron": neuron, "synapse": synapse, "network": network}
+    expected = {"static": static, "neuron": neuron, "synapse": synapse, "memory": 0.0}
+    expected["network"] = network
     assert found.breakdown == pytest.approx(expected, rel=1e-12)
     assert found.energy_j.nominal == pytest.approx(sum(expected.values()), rel=1e-12)
     assert found.power_w == pytest.approx(found.energy_j.nominal / seconds, rel=1e-12)
     assert found.step_s == pytest.approx(seconds / 20, rel=1e-12)
 
 
-def test_constants_of_a_group_move_together_and_groups_add_as_factors_in_squares(small):
+def test_constants_of_a_group_are_drawn_together_and_groups_apart(small):
     counts = run(small)
     found = hw.price(counts, small)
 
@@ -71,21 +72,31 @@ def test_constants_of_a_group_move_together_and_groups_add_as_factors_in_squares
         return events + static * seconds * counts.n_chips
 
     nominal = energy(20e-12, 80e-12, 10e-3, 2e-9, 100e-9)
-    low = [
-        energy(10e-12, 70e-12, 10e-3, 2e-9, 100e-9),  # group "table"
-        energy(20e-12, 80e-12, 5e-3, 2e-9, 100e-9),  # static power by itself
-        energy(20e-12, 80e-12, 10e-3, 1e-9, 50e-9),  # group "times"
-    ]
-    high = [
-        energy(40e-12, 90e-12, 10e-3, 2e-9, 100e-9),
-        energy(20e-12, 80e-12, 20e-3, 2e-9, 100e-9),
-        energy(20e-12, 80e-12, 10e-3, 4e-9, 200e-9),
-    ]
-    below = math.sqrt(sum(math.log(nominal / one) ** 2 for one in low))
-    above = math.sqrt(sum(math.log(one / nominal) ** 2 for one in high))
+    # The same model by hand, with many plain draws: one normal number for each group.
+    z = np.random.default_rng(1).standard_normal((3, 40_000)) / 1.6448536
+
+    def drawn(value, low, high, z):
+        return value * np.where(z > 0, (high / value) ** z, (value / low) ** z)
+
+    seconds = [seconds_by_hand(counts, *one) for one in ((1.0, 0.0), (0.0, 1.0))]
+    time = drawn(2e-9, 1e-9, 4e-9, z[2]) * seconds[0]
+    time = time + drawn(100e-9, 50e-9, 200e-9, z[2]) * seconds[1]
+    energies = (
+        drawn(20e-12, 10e-12, 40e-12, z[0]) * counts.synops
+        + drawn(80e-12, 70e-12, 90e-12, z[0]) * counts.active
+        + 3e-12 * (counts.hops_x + counts.hops_y)
+        + drawn(10e-3, 5e-3, 20e-3, z[1]) * time * counts.n_chips
+    )
+    low, high = np.quantile(energies, [0.05, 0.95])
     assert found.energy_j.nominal == pytest.approx(nominal, rel=1e-12)
-    assert found.energy_j.low == pytest.approx(nominal * math.exp(-below), rel=1e-9)
-    assert found.energy_j.high == pytest.approx(nominal * math.exp(above), rel=1e-9)
+    assert found.energy_j.low == pytest.approx(low, rel=0.02)
+    assert found.energy_j.high == pytest.approx(high, rel=0.02)
+    apart = energy(20e-12, 80e-12, 10e-3, 1e-9, 50e-9), energy(20e-12, 80e-12, 10e-3, 4e-9, 200e-9)
+    assert list(found.time_s) == pytest.approx(
+        [seconds_by_hand(counts, 10**-9, 50e-9), found.time_s.nominal,
+         seconds_by_hand(counts, 4e-9, 200e-9)], rel=1e-9,
+    )  # fmt: skip
+    assert found.energy_j.low < apart[0] < apart[1] < found.energy_j.high
 
 
 def test_what_happened_without_a_price_is_listed_and_not_counted(small):

@@ -1,0 +1,154 @@
+"""What does a whole layer take, on chips whose cores hold layers? Shapes, and their needs."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from neurosim.connectivity.convolution import Convolution
+from neurosim.connectivity.pooling import SumPool
+from neurosim.network import Projection
+
+from .chip import Chip, CoreKind
+from .wiring import Wiring
+
+_SQUARE = 2  # spatial axes of a layer on such chips
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way into a layer: its kernel, as the chip stores it, and the input it reads."""
+
+    c_in: int
+    kernel: tuple[int, int]
+    input: tuple[int, int]
+
+    @property
+    def input_size(self) -> int:
+        """Neurons that the layer reads."""
+        return self.c_in * self.input[0] * self.input[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A population as a layer: channels by places, and the ways into it."""
+
+    name: str
+    channels: int
+    size: tuple[int, int]
+    ways: tuple[Way, ...]
+    n_targets: int
+
+    @property
+    def n_weights(self) -> int:
+        """Weights of all its kernels."""
+        taps = (way.c_in * way.kernel[0] * way.kernel[1] for way in self.ways)
+        return self.channels * sum(taps)
+
+
+def log2_up(n: int) -> int:
+    """The exponent of the smallest power of two that is at least n.
+
+    >>> log2_up(1), log2_up(9), log2_up(16)
+    (0, 4, 4)
+    """
+    return max(0, int(n) - 1).bit_length()
+
+
+def kernel_words(layer: Layer) -> int:
+    """Words of kernel memory: c_in 2^(ceil(log2 taps) + ceil(log2 c_out)) of each way."""
+    return sum(
+        way.c_in * 2 ** (log2_up(way.kernel[0] * way.kernel[1]) + log2_up(layer.channels))
+        for way in layer.ways
+    )
+
+
+def state_words(layer: Layer) -> int:
+    """Words of state: c_out 2^(ceil(log2 height) + ceil(log2 width))."""
+    return int(layer.channels * 2 ** (log2_up(layer.size[0]) + log2_up(layer.size[1])))
+
+
+def bytes_of(n: int, bits: int) -> int:
+    """Whole bytes that hold ``n`` numbers of ``bits`` bits."""
+    return -(-n * bits // 8)
+
+
+def needs(layer: Layer, core: CoreKind) -> dict[str, int]:
+    """Resource -> what the layer takes of it, of those that the kind of core has."""
+    found = {}
+    for resource, rule in core.cost_rules.items():
+        if resource == "kernel_words":
+            found[resource] = kernel_words(layer)
+        elif resource == "state_words":
+            found[resource] = state_words(layer)
+        elif resource == "weight_bytes":
+            found[resource] = bytes_of(layer.n_weights, int(rule.params["bits"]))
+        elif resource == "input_bytes":
+            read = sum(way.input_size for way in layer.ways)
+            found[resource] = bytes_of(read, int(rule.params["bits"]))
+    return found
+
+
+def shape_limits(layer: Layer) -> dict[str, int]:
+    """What ``[limits]`` may say of one layer."""
+    return {
+        "kernel_side": max((max(way.kernel) for way in layer.ways), default=1),
+        "channels": layer.channels,
+        "output_side": max(layer.size),
+        "destinations": layer.n_targets,
+    }
+
+
+def _place_and_channels(shape: tuple[int, ...]) -> tuple[tuple[int, int], int]:
+    """(height, width) and channels of a shape with channels last; a vector has one place."""
+    if len(shape) == 1:
+        return (1, 1), shape[0]
+    space = (*shape[:-1], 1)[:_SQUARE]
+    return (space[0], space[1]), shape[-1]
+
+
+def _way(wiring: Wiring, projection: Projection) -> Way:
+    rule, pre = projection.rule, projection.pre
+    size, c_in = _place_and_channels(pre.shape)
+    if isinstance(rule, (Convolution, SumPool)):
+        taps = (*rule.kernel.shape[2:], 1, 1)[:_SQUARE]
+        return Way(c_in, (int(taps[0]), int(taps[1])), size)
+    if wiring.sizes[pre.name] != pre.n:
+        return Way(wiring.sizes[pre.name], (1, 1), (1, 1))
+    # A dense layer is a convolution whose kernel covers its whole input.
+    return Way(c_in, size, size)
+
+
+def layers_of(wiring: Wiring) -> list[Layer]:
+    """The placed populations as layers, in order."""
+    network, found = wiring.network, []
+    for name in wiring.placed:
+        population = network.populations[name]
+        into = [p for p in network.projections.values() if p.post is population]
+        spatial = any(isinstance(p.rule, (Convolution, SumPool)) for p in into)
+        size, channels = _place_and_channels(population.shape)
+        if not spatial:
+            size, channels = (1, 1), wiring.sizes[name]
+        targets = {p.post.name for p in network.projections.values() if p.pre is population}
+        ways = tuple(_way(wiring, p) for p in into)
+        found.append(Layer(name, channels, size, ways, len(targets)))
+    return found
+
+
+def narrowed(layers: Iterable[Layer], network: object, name: str, channels: int) -> list[Layer]:
+    """The layers with fewer channels in one of them, and so fewer inputs of those behind it."""
+    made = []
+    layers = list(layers)
+    old = next(layer.channels for layer in layers if layer.name == name)
+    for layer in layers:
+        into = [p for p in network.projections.values() if p.post.name == layer.name]  # type: ignore[attr-defined]
+        ways = tuple(
+            replace(way, c_in=way.c_in * channels // old) if p.pre.name == name else way
+            for way, p in zip(layer.ways, into, strict=True)
+        )
+        width = channels if layer.name == name else layer.channels
+        made.append(replace(layer, channels=width, ways=ways))
+    return made
+
+
+def kinds_of_cores(chip: Chip) -> list[CoreKind]:
+    """The kind of each core of a chip, core by core."""
+    return [kind for kind in chip.kinds for _ in range(kind.count)]
