@@ -19,6 +19,7 @@ from .mapping import map_network as map_network
 from .problems import Problem as Problem
 from .refusal import DoesNotFit as DoesNotFit
 from .refusal import Remedy as Remedy
+from .sanafe import import_sanafe as import_sanafe
 from .validation import ValidationRow as ValidationRow
 from .validation import ValidationTable as ValidationTable
 from .validation import validate as validate

@@ -349,7 +349,10 @@ def _projections(wiring: Wiring, synops: np.ndarray) -> dict[str, ProjectionCoun
     synapses = np.bincount(wiring.projection, minlength=len(wiring.projections))
     return {
         name: ProjectionCounts(
-            synops=int(synops[k]), synapses=int(synapses[k]), macs=wiring.macs[name]
+            synops=int(synops[k]),
+            synapses=int(synapses[k]),
+            macs=wiring.macs[name],
+            kind=wiring.kinds[name],
         )
         for k, name in enumerate(wiring.projections)
     }

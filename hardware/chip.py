@@ -138,7 +138,8 @@ class SynapseKind:
     ``charged`` is ``"mapped"`` (an operation per arrival at a non-zero synapse),
     ``"full_row"`` (every column of the crossbar, connected or not, per event) or
     ``"dense"`` (every synapse once per inference: an ANN). Delays above ``delay_free`` ticks
-    take room from neurons. Only the first of the ``formats`` is priced.
+    take room from neurons. A projection is stored in the format named for its kind, "conv",
+    "dense" or "sparse", or else in the first of the ``formats``.
     """
 
     weight_bits: int | None = None

@@ -9,6 +9,7 @@ from neurosim import checks
 from neurosim.errors import ParameterError
 
 from .bands import Band
+from .break_even import BreakEven, break_even
 from .census import census
 from .chip import Chip
 from .counts import Census, add
@@ -22,7 +23,9 @@ from .wiring import wire
 if TYPE_CHECKING:
     from neurosim.network import Network
 
-BASELINES = ("snn-45nm-ac", "ann-45nm-mac")
+# Beside every result: accumulates, and the dense, quantised and sparse twins.
+TWIN = "ann-int8"
+BASELINES = ("snn-45nm-ac", "ann-45nm-mac", "ann-int8", "ann-bitserial", "ann-sparse-2of4")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +35,8 @@ class Row:
     Energies, times and powers are None where the network does not fit, times also where the
     chip has no time model. ``breakdown`` is nominal, of the whole run. Where
     ``needs_quantisation``, the network fits only once its weights are made coarser.
-    ``overruns`` are steps that take longer than the tick they are held to.
+    ``overruns`` are steps that take longer than the tick they are held to. ``break_even`` says
+    at which spike rate the run would cost what its quantised ANN twin costs.
     """
 
     chip: str
@@ -60,6 +64,7 @@ class Row:
     notes: tuple[str, ...] = ()
     needs_quantisation: bool = False
     overruns: int = 0
+    break_even: BreakEven | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -277,8 +282,8 @@ def compare(
     >>> b = net.add(ns.LIF(3), "b")
     >>> _ = net.connect(a, b, weight=2.0)
     >>> table = ns.compare(ns.simulate(net, 10.0), chips=["loihi"])
-    >>> [(row.chip, row.fits, row.n_synops) for row in table.rows]
-    [('loihi', True, 6), ('snn-45nm-ac', True, 6), ('ann-45nm-mac', True, 6)]
+    >>> [(row.chip, row.fits, row.n_synops) for row in table.rows if row.kind == "chip"]
+    [('loihi', True, 6)]
     """
     results = _results(result)
     n = len(results) if n_inferences is None else n_inferences
@@ -307,5 +312,12 @@ def compare(
     table = []
     for chip in chosen:
         row = rows[chip.name]
-        table.append(_refusal(chip, row, fitting) if isinstance(row, DoesNotFit) else row)
+        if isinstance(row, DoesNotFit):
+            table.append(_refusal(chip, row, fitting))
+            continue
+        meets = None
+        if chip.synapse.charged != "dense":
+            estimates = found["estimates"]
+            meets = break_even(found["censuses"][chip.name], estimates[chip.name], estimates[TWIN])
+        table.append(replace(row, break_even=meets))
     return Comparison(tuple(table), {chip.name: chip for chip in chosen}, **found)

@@ -29,11 +29,15 @@ class PopulationCounts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectionCounts:
-    """Counts of one projection; ``macs`` are its synapses, zero weights included."""
+    """Counts of one projection; ``macs`` are its synapses, zero weights included.
+
+    ``kind`` is "conv", "dense" or "sparse": the format in which a chip would store it.
+    """
 
     synops: int
     synapses: int
     macs: int
+    kind: str = "dense"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

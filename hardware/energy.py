@@ -53,7 +53,9 @@ class Estimate:
     terms : tuple of Term
     unpriced : tuple of str         what happened and has no price
     basis : str                     the worst basis of the constants used
-    overruns : int                  with ``realtime``, steps that take longer than their tick
+    overruns : int                  steps that take longer than the tick they are held to, or
+                                    than that of a chip whose software must be done in it
+    partial : bool                  no static power in the energy: unpublished, or an all-in price
     """
 
     chip: str
@@ -67,11 +69,12 @@ class Estimate:
     basis: str
     notes: tuple[str, ...]
     overruns: int = 0
+    partial: bool = False
 
     @property
     def power_w(self) -> float | None:
-        """Nominal energy over nominal time."""
-        if self.time_s is None or self.time_s.nominal == 0:
+        """Nominal energy over nominal time; None where a part of it has no price."""
+        if self.time_s is None or self.time_s.nominal == 0 or self.partial:
             return None
         return self.energy_j.nominal / self.time_s.nominal
 
@@ -98,9 +101,13 @@ def _dynamic(census: Census, chip: Chip) -> list[Row]:
     if chip.synapse.charged == "dense":
         return [(synop, "synapse", synops, counted), *twin_rows(census, chip)]
     full_row = chip.synapse.charged == "full_row"
+    if full_row or len(chip.synapse.formats) == 1 or not census.projections:
+        operations = [(synop, "synapse", synops, counted)]
+    else:
+        operations = _by_format(census, chip)
     arrived = census.events if full_row else census.messages + census.external
     return [
-        (synop, "synapse", synops, counted),
+        *operations,
         ("energy.neuron_active", "neuron", census.active, "active neuron updates"),
         ("energy.neuron_idle", "neuron", census.idle, "idle neuron updates"),
         ("energy.spike_out", "neuron", census.spikes, "spikes"),
@@ -114,6 +121,25 @@ def _dynamic(census: Census, chip: Chip) -> list[Row]:
         ("energy.sync", "network", census.n_steps, "steps"),
         *(row for row in _memory(census) if row[0] in chip.prices),
     ]
+
+
+def format_of(kind: str, formats: tuple[str, ...]) -> str:
+    """The chip's format for a kind of projection; the first one, where it has none of that name.
+
+    >>> format_of("conv", ("dense", "conv")), format_of("sparse", ("dense", "conv"))
+    ('conv', 'dense')
+    """
+    return kind if kind in formats else formats[0]
+
+
+def _by_format(census: Census, chip: Chip) -> list[Row]:
+    """Synaptic operations by the format that their synapses are stored in."""
+    formats = chip.synapse.formats
+    counts = dict.fromkeys(formats, 0)
+    for projection in census.projections.values():
+        counts[format_of(projection.kind, formats)] += projection.synops
+    what = "synaptic operations"
+    return [(f"energy.synop.{name}", "synapse", n, what) for name, n in counts.items()]
 
 
 def _memory(census: Census) -> list[Row]:
@@ -272,4 +298,5 @@ def price(census: Census, chip: Chip, *, realtime: bool = False) -> Estimate:
         basis=max((c.basis for c in used), key=BASES.index, default="unpublished"),
         notes=notes(census, chip, run, realtime),
         overruns=run.overruns if run is not None else 0,
+        partial=chip.all_in or chip.price("power.chip_static").status == "unpublished",
     )

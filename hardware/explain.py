@@ -5,7 +5,7 @@ from neurosim.units import format_quantity
 
 from .chip import Chip, Constant, NoPrice
 from .counts import Census
-from .energy import Estimate, Term, charged_synops
+from .energy import Estimate, Term, charged_synops, format_of
 
 _READ = {
     "primary": "read in the source",
@@ -36,14 +36,14 @@ def _term(term: Term) -> str:
 
 def _share(chip: Chip, census: Census, part: str) -> dict[str, float]:
     """Counts of one population or projection, by the path of their price."""
-    synop = f"energy.synop.{chip.synapse.formats[0]}"
     if part in census.projections:
+        name = format_of(census.projections[part].kind, chip.synapse.formats)
         if chip.synapse.charged != "mapped":
             raise ParameterError(
                 f"explain: {chip.name!r} charges {charged_synops(census, chip)[1]}, "
                 "which are not told apart by projection; leave the name out"
             )
-        return {synop: census.projections[part].synops}
+        return {f"energy.synop.{name}": census.projections[part].synops}
     if part in census.populations:
         counts = census.populations[part]
         return {

@@ -37,7 +37,7 @@ def _problem(file: str, value: str, rule: str, remedy: str) -> list[Problem]:
     return [Problem(file=file, table="file", key="", value=value, rule=rule, remedy=remedy)]
 
 
-def _read(path: Path) -> bytes | list[Problem]:
+def read_bounded(path: Path) -> bytes | list[Problem]:
     """The bytes of a regular file of bounded size, or what is wrong with it."""
     name = str(path)
     try:
@@ -76,7 +76,7 @@ def check_chip(path: str | os.PathLike) -> Chip | list[Problem]:
     ['nowhere.toml: [file] cannot be read (No such file or directory); check the path']
     """
     path = Path(path)
-    content = _read(path)
+    content = read_bounded(path)
     if isinstance(content, list):
         return content
     try:

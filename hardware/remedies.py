@@ -6,13 +6,16 @@ from dataclasses import replace
 
 import numpy as np
 
+from neurosim.connectivity.procedural import Procedural
 from neurosim.errors import BuildError
 
 from .chip import Chip
-from .fewer import limit_fan_in, share_inputs, spread
-from .limits import axon_keys
+from .fewer import limit_fan_in, select, share_inputs, spread
+from .layer_remedies import of_layers
+from .limits import axon_keys, units
 from .mapping import Mapping, place
 from .refusal import DoesNotFit, Remedy
+from .walls import cyclic
 from .wiring import Wiring, wire
 
 # Each step of a search maps the network once more: coarse steps for large networks.
@@ -22,6 +25,11 @@ _SMALL = 4096
 _SHARES = 2**16
 # Where neurons of their own (splitters) would do, a population cut to less is no remedy.
 _USELESS = 0.25
+# Walls that a population meets by what it reaches, and by how many neurons it has.
+_FAN_IN = ("axons_in", "cam_entries")
+_BY_TARGET = ("axons_out", "fan_out")
+_BY_ITSELF = ("inputs", "hidden", "outputs", "sources", "input_targets", "output_sources")
+_BY_ITSELF += ("recurrent_synapses", "kernel_words", "state_words", "cores")
 
 
 def _fits(wiring: Wiring, chip: Chip) -> bool:
@@ -61,6 +69,12 @@ def _resized_fits(wiring: Wiring, chip: Chip, sizes: dict[str, int], adjust: boo
     With ``adjust``, its delays are changed to what the chip has.
     """
     tick = None if wiring.time == "steps" else wiring.tick
+    changed = {name for name, n in sizes.items() if n != wiring.sizes[name]}
+    for projection in wiring.network.projections.values():
+        # A kernel says what shape its ends have: a layer of it is narrowed, not cut.
+        touched = {projection.pre.name, projection.post.name} & changed
+        if touched and isinstance(projection.rule, Procedural):
+            return False
     try:
         smaller = wire(wiring.network, tick, sizes)
     except BuildError:
@@ -103,7 +117,7 @@ def _fan_in(wiring: Wiring, chip: Chip, error: DoesNotFit) -> Remedy | None:
     of a core share the axons of the former, hardly those of the latter.
     """
     axons, _ = axon_keys(wiring, chip)
-    most = error.limit
+    most = error.limit // max(1, units(chip, error.resource))
     orders = [axons, *(spread(axons, wiring.post, seed) for seed in (1, 2))]
     if all(_fits(limit_fan_in(wiring, order, most), chip) for order in orders):
         text = f"at most {most} distinct inputs per neuron"
@@ -131,12 +145,14 @@ def _tick(wiring: Wiring, chip: Chip, error: DoesNotFit) -> Remedy | None:
 
 def _candidates(wiring: Wiring, error: DoesNotFit) -> list[str]:
     """Populations whose size may be the trouble, the largest first."""
-    if error.resource.startswith("targets_per_neuron") or error.resource == "axons_out":
+    if error.resource.startswith("targets_per_neuron") or error.resource in _BY_TARGET:
         names = {post for pre, post in wiring.ends.values() if pre == error.population}
+    elif error.resource in _BY_ITSELF and error.population:
+        names = {error.population}
     elif error.population:
         names = {pre for pre, post in wiring.ends.values() if post == error.population}
     else:
-        names = set(wiring.sizes if error.resource == "axons_in" else wiring.placed)
+        names = set(wiring.sizes if error.resource in ("axons_in", "sources") else wiring.placed)
     ordered = sorted(names, key=lambda name: (-wiring.sizes[name], name))
     return [name for name in ordered if wiring.sizes[name] > 1][:3]
 
@@ -177,14 +193,31 @@ def _together(parts: list[Remedy]) -> Remedy:
     return Remedy(kind="all", owner="", value=len(parts), text=text, parts=tuple(parts))
 
 
+def _acyclic(wiring: Wiring, chip: Chip) -> list[Remedy]:
+    """The network without the projections that make it recurrent."""
+    names = cyclic(wiring)
+    kept = ~np.isin(wiring.projection, [wiring.projections.index(name) for name in names])
+    ends = {name: ends for name, ends in wiring.ends.items() if name not in names}
+    if not _fits(replace(select(wiring, kept), ends=ends), chip):
+        return []
+    text = f"the network without {', '.join(repr(name) for name in names)}"
+    return [Remedy(kind="feed_forward", owner=names[0], value=0, text=text)]
+
+
 def _search(error: DoesNotFit, wiring: Wiring, chip: Chip) -> list[Remedy]:
+    if error.resource == "recurrent_projections":
+        return _acyclic(wiring, chip)
+    if chip.topology.unit == "layer" and error.population:
+        found = of_layers(error, wiring, chip, _largest)
+        if found:
+            return found
     adjusted, parts = _adjusted(wiring, chip)
     if parts and _fits(adjusted, chip):
         remedies = [parts[0] if len(parts) == 1 else _together(parts)]
         tick = _tick(wiring, chip, error) if error.resource == "delay ticks" else None
         return remedies + ([] if tick is None else [tick])
     found: list[Remedy] = []
-    if error.resource == "axons_in" and (few := _fan_in(wiring, chip, error)) is not None:
+    if error.resource in _FAN_IN and (few := _fan_in(wiring, chip, error)) is not None:
         found.append(few)
     if not parts:
         return found + _by_size(wiring, chip, error, adjust=False)

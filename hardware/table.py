@@ -40,6 +40,7 @@ def _cells(row: "Row") -> list[str]:
     if not row.fits:
         return [row.chip, "no", *["-"] * 7, row.tier]
     many = row.n_inferences > 1
+    priced = any((row.breakdown or {}).values())
     energy = row.per_inference_j if many else row.energy_j
     cores = "-" if row.cores is None else f"{row.cores}"
     if row.chips and row.chips > 1:
@@ -51,7 +52,7 @@ def _cells(row: "Row") -> list[str]:
         cores,
         f"{row.n_spikes:,}",
         f"{row.n_synops:,}",
-        _band(energy, "J"),
+        _band(energy, "J") if priced or not row.unpriced else "no price",
         _shares(row),
         "-" if seconds is None else format_quantity(seconds, "s"),
         "-" if row.power_w is None else format_quantity(row.power_w, "W"),
@@ -87,6 +88,8 @@ def as_text(rows: Sequence["Row"]) -> str:
             lines.append(f"{row.chip}: does not fit: {row.reason}")
         if row.unpriced:
             lines.append(f"{row.chip}: without a price: {'; '.join(row.unpriced)}")
+        if row.break_even is not None:
+            lines.append(f"{row.chip}: {row.break_even}")
         if row.notes:
             lines.append(f"{row.chip}: {'; '.join(row.notes)}")
     return "\n".join(lines)
@@ -124,6 +127,8 @@ def _flat(row: "Row") -> dict[str, Any]:
         **ends(row.time_s, "time", "s"),
         "time_per_step_s": row.step_s,
         "overruns": row.overruns,
+        "break_even_rate": None if row.break_even is None else row.break_even.rate,
+        "spike_rate": None if row.break_even is None else row.break_even.measured,
         "power_w": row.power_w,
         "worst_basis": row.basis,
         "unpriced": "; ".join(row.unpriced),

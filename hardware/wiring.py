@@ -14,6 +14,7 @@ from neurosim import checks
 from neurosim._jit import kernel
 from neurosim.connectivity import AllToAll, FromArrays, FromMatrix
 from neurosim.connectivity.delays import to_steps
+from neurosim.connectivity.procedural import Procedural
 from neurosim.errors import BuildError, ParameterError
 from neurosim.synapses import Synapses, expand, expand_compactly, spread
 
@@ -39,6 +40,7 @@ class Wiring:
     indptr : int64[n_total + 1]     rows of ``pre``
     weight : float64[nnz]           never 0
     macs : dict                     synapses per projection, zero weights included
+    kinds : dict                    "conv", "dense" or "sparse" of each projection
     models : tuple of str           names of the neuron models
     features : tuple of str         what they need beyond an integrator that is reset to a value
     stimuli : tuple of str          inputs that are no population, which nothing here counts
@@ -59,6 +61,7 @@ class Wiring:
     indptr: np.ndarray
     weight: np.ndarray
     macs: dict[str, int]
+    kinds: dict[str, str]
     models: tuple[str, ...]
     features: tuple[str, ...]
     stimuli: tuple[str, ...]
@@ -231,6 +234,14 @@ def _flat(
     return whole, macs
 
 
+def _kind(projection: "Projection") -> str:
+    """The format in which a chip would store the synapses of a projection."""
+    rule = projection.rule
+    if isinstance(rule, Procedural) and rule.space:
+        return "conv"
+    return "dense" if isinstance(rule, (AllToAll, FromMatrix, Procedural)) else "sparse"
+
+
 def wire(
     network: "Network", tick: float | None = None, sizes: dict[str, int] | None = None
 ) -> Wiring:
@@ -271,6 +282,7 @@ def wire(
         indptr=indptr,
         weight=weight[order],
         macs=macs,
+        kinds={name: _kind(p) for name, p in network.projections.items()},
         models=tuple(sorted({p.kind for p in ordered if not p.is_source})),
         features=_features(ordered),
         stimuli=tuple(getattr(network, "stimuli", None) or ()),

@@ -33,7 +33,8 @@ def test_every_shipped_constant_has_a_source_a_mark_and_a_band(name):
     assert chip.name == name
     assert chip.tier in "ABC"
     constants = [price for price in chip.prices.values() if isinstance(price, Constant)]
-    assert constants
+    # Akida has capacities and no prices, and says so.
+    assert constants or (chip.tier == "C" and name == "akida")
     for constant in constants:
         assert constant.source.ref
         assert constant.source.at
