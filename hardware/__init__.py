@@ -1,11 +1,14 @@
 """What would this network cost on a chip? Map, count, price, compare."""
 
 from .bands import Band as Band
+from .break_even import BreakEven as BreakEven
+from .break_even import step_break_even as step_break_even
 from .census import census as census
 from .chip import Chip as Chip
 from .chip import Constant as Constant
 from .chip import NoPrice as NoPrice
 from .compare import Comparison as Comparison
+from .compare import Recording as Recording
 from .compare import Row as Row
 from .compare import compare as compare
 from .counts import Census as Census
@@ -17,6 +20,8 @@ from .load import load_chip as load_chip
 from .mapping import Mapping as Mapping
 from .mapping import map_network as map_network
 from .problems import Problem as Problem
+from .quantised import QuantisedFor as QuantisedFor
+from .quantised import quantise_for as quantise_for
 from .refusal import DoesNotFit as DoesNotFit
 from .refusal import Remedy as Remedy
 from .sanafe import import_sanafe as import_sanafe

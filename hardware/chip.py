@@ -200,7 +200,6 @@ class Quantise:
     ``"analog"``; ``state_bits`` and ``threshold_bits`` are None where they do not bind.
     """
 
-    weight_bits: int | None = None
     state_bits: int | None = None
     decay: str = "mantissa"
     decay_bits: int = 12

@@ -142,6 +142,25 @@ class Comparison:
         return text
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """A raster from elsewhere, in place of a Result: for :func:`compare`.
+
+    Attributes
+    ----------
+    network : Network
+    spikes : dict               population -> (times, ids), or anything with these attributes;
+                                every population, sources too; [ms], or steps
+    duration : float            [ms], or steps
+    t_start : float
+    """
+
+    network: Any
+    spikes: dict[str, Any]
+    duration: float
+    t_start: float = 0.0
+
+
 def _results(result: Any) -> list[Any]:
     results = list(result) if isinstance(result, Sequence) else [result]
     if not results:
@@ -149,7 +168,7 @@ def _results(result: Any) -> list[Any]:
     for one in results:
         if not hasattr(one, "network") or not hasattr(one, "spikes"):
             raise ParameterError(
-                "compare.result must be a Result of simulate, or a list of them, "
+                "compare.result must be a Result of simulate, a Recording, or a list of them, "
                 f"got {type(one).__name__}"
             )
         if one.network is not results[0].network:

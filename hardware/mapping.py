@@ -9,51 +9,21 @@ from neurosim import checks
 
 from .assumptions import notes, quantisation
 from .chip import Chip
-from .fill import (
-    AXONS_IN,
-    FITS,
-    NEURONS,
-    SYNAPSE_WORDS,
-    USED_AXONS,
-    USED_NEURONS,
-    USED_WORDS,
-    count_axon_targets,
-    count_targets,
-    fill_cores,
-    list_targets,
-)
+from .fill import USED_NEURONS, count_targets, list_targets
+from .filling import check_targets, columns, fill_chip, no_slots, whole_network
 from .layer_map import place_layers
-from .limits import (
-    UNLIMITED,
-    axon_keys,
-    cap,
-    delay_numbers,
-    memory,
-    memory_resource,
-    signed_rows,
-    sizes,
-    units,
-)
+from .limits import UNLIMITED, cap, signed_rows, units
 from .load import load_chip
 from .refusal import DoesNotFit
 from .routes import router_entries
 from .tiles import orders
 from .walls import check_cam, check_limits
-from .wiring import Wiring, counting_order, wire
+from .wiring import Wiring, wire
 
 if TYPE_CHECKING:
     from neurosim.network import Network
 
 STRATEGIES = ("sequential", "layers")
-
-
-def _walls(chip: Chip) -> dict[int, str]:
-    """Wall of the filling -> resource; the memory of a core is words or pooled bytes."""
-    return {NEURONS: "neurons", AXONS_IN: "axons_in", SYNAPSE_WORDS: memory_resource(chip)}
-
-
-def _columns(chip: Chip) -> dict[str, int]:
-    return {"neurons": USED_NEURONS, "axons_in": USED_AXONS, memory_resource(chip): USED_WORDS}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -142,143 +112,28 @@ def _starts_of_populations(wiring: Wiring) -> np.ndarray:
     return order
 
 
-def _run_fill(
-    wiring: Wiring, chip: Chip, taken: np.ndarray, caps: list[int]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray, int, int, int]:
-    axons, n_axons = axon_keys(wiring, chip)
-    order, starts = counting_order(wiring.post, wiring.n_neurons)
-    limits = np.array(caps, np.int64)
-    own = sizes(wiring, chip)
-    return fill_cores(starts, axons[order], n_axons, taken, own, limits, memory(chip, wiring))
-
-
-def _caps(chip: Chip) -> list[int]:
-    return [cap(chip, name) for name in _columns(chip)]
-
-
-def _fill(
-    wiring: Wiring, chip: Chip, taken: np.ndarray, most_neurons: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Cores of the neurons and what they use, or DoesNotFit where that cannot be."""
-    caps = _caps(chip)
-    caps[USED_NEURONS] = min(caps[USED_NEURONS], most_neurons)
-    core_of, usage, closed, status, neuron, need = _run_fill(wiring, chip, taken, caps)
-    total = chip.n_cores * chip.topology.max_chips
-    if total == 1 and (status != FITS or usage.shape[0] > 1):
-        raise _whole_network(wiring, chip)
-    if status != FITS:
-        population, index = wiring.locate(neuron)
-        resource = _walls(chip)[status]
-        raise DoesNotFit(
-            chip=chip.name,
-            core=int(usage.shape[0] - 1),
-            resource=resource,
-            need=int(need) * units(chip, resource),
-            limit=chip.core.resources[resource],
-            where=f"population {population!r}, neuron {index} alone",
-            population=population,
-        )
-    if usage.shape[0] > total:
-        chips, binding = chip.topology.max_chips, _walls(chip)[int(np.argmax(closed[1:])) + 1]
-        whole = f"{chips} chips of {chip.n_cores}" if chips > 1 else "the whole chip"
-        raise DoesNotFit(
-            chip=chip.name,
-            core=None,
-            resource="cores",
-            need=int(usage.shape[0]),
-            limit=total,
-            where=f"{whole}, cores filled up by {binding}",
-        )
-    return core_of, usage
-
-
-def _whole_network(wiring: Wiring, chip: Chip) -> DoesNotFit:
-    """The worst wall of a chip's only core, by the need of the whole network."""
-    columns, taken = _columns(chip), np.arange(wiring.n_neurons)
-    _, usage, *_ = _run_fill(wiring, chip, taken, [UNLIMITED] * len(columns))
-    needs = {
-        name: int(usage[0, column]) * units(chip, name)
-        for name, column in columns.items()
-        if name in chip.core.resources
-    }
-    worst = max(needs, key=lambda name: needs[name] / chip.core.resources[name])
-    return DoesNotFit(
-        chip=chip.name,
-        core=0,
-        resource=worst,
-        need=needs[worst],
-        limit=chip.core.resources[worst],
-        where="the only core holds the whole network",
-    )
-
-
-def _check_targets(wiring: Wiring, chip: Chip, core_of: np.ndarray, n_cores: int) -> None:
-    """The wall of chips whose neurons address a single axon."""
-    if chip.topology.multicast != "single_target" or not wiring.nnz:
-        return
-    delay, n_delays = delay_numbers(wiring)
-    counts = count_axon_targets(wiring.indptr, wiring.post, delay, core_of, n_cores, n_delays)
-    counts = counts[: wiring.n_neurons]
-    worst = int(np.argmax(counts)) if counts.size else 0
-    if counts.size and counts[worst] > 1:
-        population, index = wiring.locate(worst)
-        several = counts[counts > 1]
-        raise DoesNotFit(
-            chip=chip.name,
-            core=int(core_of[worst]),
-            resource="targets_per_neuron (distinct core and delay)",
-            need=int(counts[worst]),
-            limit=1,
-            where=f"population {population!r}, neuron {index}, without splitter neurons",
-            population=population,
-            hint=f"about {int(several.sum()):,} splitter neurons, one per target of the "
-            f"{several.size:,} neurons with several, which the mapper does not insert and which "
-            "add a tick",
-        )
-
-
-def _no_slots(
-    wiring: Wiring, chip: Chip, core_of: np.ndarray, counts: np.ndarray, out: np.ndarray
-) -> DoesNotFit:
-    """The wall of output axons, at the core that is worst off."""
-    core = int(np.argmax(out))
-    inside = np.flatnonzero(core_of == core)
-    worst = int(inside[np.argmax(counts[inside])])
-    population, index = wiring.locate(worst)
-    where = f"{inside.size} neurons, population {population!r}, neuron {index} takes "
-    return DoesNotFit(
-        chip=chip.name,
-        core=core,
-        resource="axons_out",
-        need=int(out[core]) * units(chip, "axons_out"),
-        limit=chip.core.resources["axons_out"],
-        where=where + f"{int(counts[worst])}",
-        population=population,
-    )
-
-
 def _place(wiring: Wiring, chip: Chip, taken: np.ndarray) -> Mapping:
-    most, limit, no_slots = UNLIMITED, cap(chip, "axons_out"), None
+    most, limit, no_room = UNLIMITED, cap(chip, "axons_out"), None
     rows = signed_rows(wiring, chip)
     while True:
         try:
-            core_of, usage = _fill(wiring, chip, taken, most)
+            core_of, usage = fill_chip(wiring, chip, taken, most)
         except DoesNotFit as error:
             # Where smaller cores were tried for their output axons, those are the wall.
-            raise (no_slots or error) from None
+            raise (no_room or error) from None
         n_cores = int(usage.shape[0])
         counts = count_targets(wiring.indptr, wiring.post, rows, core_of, n_cores)
         out = np.bincount(core_of, weights=counts[: wiring.n_neurons], minlength=n_cores)
         if out.max(initial=0) <= limit:
             break
         # Fewer neurons per core need fewer output axons per core, though more in all.
-        no_slots = no_slots or _no_slots(wiring, chip, core_of, counts, out)
+        no_room = no_room or no_slots(wiring, chip, core_of, counts, out)
         if int(usage[:, USED_NEURONS].max()) == 1:
-            raise no_slots
+            raise no_room
         most = max(1, int(usage[:, USED_NEURONS].max()) * 3 // 4)
-    _check_targets(wiring, chip, core_of, n_cores)
+    check_targets(wiring, chip, core_of, n_cores)
     used = {"axons_out": out.astype(np.int64)}
-    used |= {name: usage[:, column] for name, column in _columns(chip).items()}
+    used |= {name: usage[:, column] for name, column in columns(chip).items()}
     if "cam_entries" in chip.core.resources:
         per_neuron = np.bincount(wiring.post, minlength=wiring.n_neurons)
         used["cam_entries"] = np.zeros(n_cores, np.int64)
@@ -353,7 +208,7 @@ def _by_layers(wiring: Wiring, chip: Chip) -> Mapping:
         if best is None or cost < (best.n_cores, best.targets.size):
             best = found
     if best is None:
-        raise refused or _whole_network(wiring, chip)
+        raise refused or whole_network(wiring, chip)
     return best
 
 

@@ -150,7 +150,7 @@ _VALIDATION = _SOURCED | {
     "quantity": Key(words(*_QUANTITIES), required=True),
     "measured": Key(any_quantity, required=True),
     "tolerance": Key(fraction, required=True),
-    "label": Key(words("calibrated", "predicted"), required=True),
+    "label": Key(words("calibrated", "predicted", "band"), required=True),
 }
 WORKLOADS: dict[str, dict[str, Key]] = {
     "random_recurrent": {
@@ -158,6 +158,14 @@ WORKLOADS: dict[str, dict[str, Key]] = {
         "neurons_per_core": Key(whole(1), required=True),
         "synapses_per_neuron": Key(whole(1), required=True),
         "rate": Key(in_unit("frequency"), required=True),
+    },
+    "rate_band": {
+        "synapses": Key(whole(1, 2**40), required=True),
+        "neurons": Key(whole(1, 2**40), required=True),
+        "steps_low": Key(whole(1, 2**20), required=True),
+        "steps_high": Key(whole(1, 2**20), required=True),
+        "rate_low": Key(fraction, required=True),
+        "rate_high": Key(fraction, required=True),
     },
     "sop_stream": {
         "rows": Key(whole(1), required=True),

@@ -25,7 +25,11 @@ _UNITS = {"power": "W", "dynamic_energy": "J", "step_time": "s"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ValidationRow:
-    """One published measurement beside what the model says; SI units."""
+    """One published measurement beside what the model says; SI units.
+
+    Where rates and steps were not published, ``low`` and ``high`` are the model at the ends of
+    what is assumed for them, and ``model`` lies in the middle of the two (geometrically).
+    """
 
     chip: str
     id: str
@@ -36,6 +40,8 @@ class ValidationRow:
     tolerance: float
     how: str
     source: str
+    low: float | None = None
+    high: float | None = None
 
     @property
     def error(self) -> float:
@@ -44,7 +50,9 @@ class ValidationRow:
 
     @property
     def ok(self) -> bool:
-        """Within the tolerance of the row."""
+        """Within the tolerance of the row; a band holds what was measured."""
+        if self.low is not None and self.high is not None:
+            return self.low <= self.measured <= self.high
         return abs(self.error) <= self.tolerance
 
 
@@ -62,6 +70,9 @@ class ValidationTable:
             unit = _UNITS[row.quantity]
             numbers = [format_quantity(value, unit) for value in (row.model, row.measured)]
             error = [f"{100 * row.error:+.2f} %", f"{100 * row.tolerance:g} %"]
+            if row.low is not None and row.high is not None:
+                ends = (format_quantity(end, unit) for end in (row.low, row.high))
+                error = ["-", " .. ".join(ends)]
             grid.append([row.chip, row.id, row.label, *numbers, *error, row.how])
         widths = [max(len(line[k]) for line in grid) for k in range(len(head))]
         lines = [
@@ -127,8 +138,36 @@ def _quantity(estimate: Estimate, quantity: str) -> float:
     return sum(term.energy_j for term in estimate.terms if term.category != "static")
 
 
+def _of_band(chip: Chip, row: Validation) -> tuple[float, float]:
+    """The quantity at both ends of the steps and rates that are assumed."""
+    p, found = row.parameters, []
+    for end in ("low", "high"):
+        steps, rate = int(p[f"steps_{end}"]), p[f"rate_{end}"]
+        updates = int(p["neurons"]) * steps
+        active = round(updates * rate)
+        counts = {"synops": round(p["synapses"] * steps * rate), "neuron_active": active}
+        counts |= {"neuron_idle": updates - active, "steps": steps, "cores": 1, "chips": 1}
+        found.append(_quantity(price(_counted(counts), chip), row.quantity))
+    return found[0], found[1]
+
+
 def _row(chip: Chip, row: Validation, seed: int) -> ValidationRow:
     operated = chip
+    if row.workload == "rate_band":
+        low, high = _of_band(chip, row)
+        return ValidationRow(
+            chip=chip.name,
+            id=row.id,
+            label=row.label,
+            quantity=row.quantity,
+            model=float(np.sqrt(low * high)),
+            measured=row.measured,
+            tolerance=row.tolerance,
+            how="counts of assumed rates and steps",
+            source=str(row.source),
+            low=low,
+            high=high,
+        )
     if "clock" in row.parameters:
         operated = replace(chip, time=replace(chip.time, clock_hz=row.parameters["clock"]))
     if row.workload == "counts":

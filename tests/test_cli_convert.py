@@ -8,7 +8,7 @@ import pytest
 from test_cli import call, refused
 
 from neurosim._jit import JIT
-from neurosim.cli.main import METHODS
+from neurosim.cli.convert_command import METHODS
 from neurosim.cli.samples import read_samples
 from neurosim.conversion.methods import NAMES
 from neurosim.errors import FormatError, ParameterError

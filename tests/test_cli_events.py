@@ -7,7 +7,7 @@ import pytest
 from click.testing import CliRunner
 
 from neurosim import events as ev
-from neurosim.cli.main import cli
+from neurosim.cli import cli
 
 
 @pytest.fixture

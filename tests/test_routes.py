@@ -124,7 +124,9 @@ def test_a_step_of_loihi_waits_for_its_busiest_link():
 
 def test_analog_circuits_take_the_networks_time_over_their_speed_up():
     spikes = {"in": ([0.0], [0]), "a": NONE}
-    fast = hw.price(counted(two_layers(5), "brainscales2", spikes, 20), hw.load_chip("brainscales2"))
+    fast = hw.price(
+        counted(two_layers(5), "brainscales2", spikes, 20), hw.load_chip("brainscales2")
+    )
     assert fast.time_s.nominal == pytest.approx(20e-3 / 1000)
     assert fast.energy_j.nominal == pytest.approx(0.2 * 20e-6)
     slow = hw.price(counted(two_layers(5), "dynapse2", spikes, 20), hw.load_chip("dynapse2"))

@@ -148,7 +148,7 @@ def test_several_spikes_of_a_tick_cost_what_one_costs():
 
 
 def test_cycles_by_hand():
-    # 2 inputs, 3 hidden neurons, 1 output, no recurrence; one input and one hidden spike in 4 steps.
+    # 2 inputs, 3 hidden neurons, 1 output; one input and one hidden spike in 4 steps.
     net = ns.Network(time="steps")
     net.add(ns.SpikeSource(2), "in")
     net.add(ns.IF(3), "hid")

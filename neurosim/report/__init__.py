@@ -1,5 +1,6 @@
 """Results as files: a self-contained HTML page, and folders that appear whole."""
 
+from .chips import write_comparison as write_comparison
 from .html import Picture as Picture
 from .html import Preformatted as Preformatted
 from .html import Section as Section
