@@ -32,6 +32,7 @@ def test_the_command_offers_all_methods():
 
 @pytest.mark.skipif(not JIT, reason="takes minutes without the compiler")
 def test_a_model_is_converted_run_and_written(tmp_path, test_data, digits):
+    pytest.importorskip("onnx")
     model, out = test_data / "onnx" / "mnist_cntk.onnx", tmp_path / "out"
     code, text, _ = call(
         "convert", model, "--calibration", digits, "--test", digits, "--samples", 12,
@@ -49,6 +50,7 @@ def test_a_model_is_converted_run_and_written(tmp_path, test_data, digits):
 
 
 def test_what_cannot_be_converted_leaves_nothing(tmp_path, test_data, digits):
+    pytest.importorskip("onnx")
     model, out = test_data / "onnx" / "mnist_cntk.onnx", tmp_path / "out"
     error = refused("convert", model, "--calibration", digits, "--method", "phase", "-o", out)
     assert "cannot follow max-pooling" in error and not out.exists()

@@ -87,12 +87,13 @@ class _quiet:
     def __enter__(self) -> None:
         import logging
 
-        self._logger = logging.getLogger("torch")
-        self._level = self._logger.level
-        self._logger.setLevel(logging.CRITICAL)
+        self._before = logging.root.manager.disable
+        logging.disable(logging.CRITICAL)
 
     def __exit__(self, *_: object) -> None:
-        self._logger.setLevel(self._level)
+        import logging
+
+        logging.disable(self._before)
 
 
 def _first_line(error: Exception) -> str:
@@ -150,10 +151,12 @@ class _Walk:
         operation = _operation(node)
         args = [self._value(arg) for arg in node.args]
         options = {key: self._value(arg) for key, arg in node.kwargs.items()}
-        if any(value is UNKNOWN for value in _flat([*args, *options.values()])):
-            return UNKNOWN
+        found = OPERATIONS.get(operation)
         try:
-            found = OPERATIONS.get(operation)
+            if any(value is UNKNOWN for value in _flat([*args, *options.values()])):
+                if found is None:
+                    raise unsupported(operation)
+                return UNKNOWN
             if found is None:
                 raise unsupported(operation)
             for value in _flat([*args, *options.values()]):
