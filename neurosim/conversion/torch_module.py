@@ -4,8 +4,11 @@ The module is run once on made-up samples, without its values; calls of function
 as those of modules. Its own modes and values are left as they were.
 """
 
+import logging
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from io import StringIO
 from typing import Any
 
 import numpy as np
@@ -81,19 +84,16 @@ def _export(module: Any, shape: tuple[int, ...], name: str) -> Any:
             part.training = training
 
 
-class _quiet:
-    """Keep the tracer's logs of what it could not follow from the screen."""
-
-    def __enter__(self) -> None:
-        import logging
-
-        self._before = logging.root.manager.disable
-        logging.disable(logging.CRITICAL)
-
-    def __exit__(self, *_: object) -> None:
-        import logging
-
-        logging.disable(self._before)
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep from the screen what the tracer logs and prints of what it could not follow."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
+            yield
+    finally:
+        logging.disable(before)
 
 
 def _first_line(error: Exception) -> str:
