@@ -120,12 +120,14 @@ def measured(plan: Plan, calibration: Any, x: Any, y: Any, **options: Any) -> di
     }
 
 
-def table_of(plan: Plan, calibration: Any, x: Any, y: Any, rates: list[str]) -> dict[str, Any]:
+def table_of(
+    plan: Plan, calibration: Any, x: Any, y: Any, rates: list[str], counts: list[int]
+) -> dict[str, Any]:
     """Every method; rates are converted for each number of steps."""
     found: dict[str, Any] = {}
     for name, options in ((name, RATES[name]) for name in rates):
         entry: dict[str, Any] = {"accuracy": {}, "spikes": {}, "ms": {}}
-        for steps in STEPS:
+        for steps in counts:
             one = measured(plan, calibration, x, y, steps=steps, **options)
             entry["accuracy"][steps] = one["accuracy"][steps]
             entry["spikes"][steps], entry["ms"][steps] = one["spikes"][steps], one["ms"]
@@ -193,6 +195,7 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=1000, help="of the test images")
     parser.add_argument("--sets", nargs="*", default=["digits", "mnist", "fashion-mnist"])
     parser.add_argument("--rates", nargs="*", default=list(RATES), help="methods with steps")
+    parser.add_argument("--steps", nargs="*", type=int, default=list(STEPS))
     parser.add_argument("--peers", default=PEERS, help="folder of the peers' environments")
     parser.add_argument("--out", type=Path, help="JSON file for the numbers")
     args = parser.parse_args()
@@ -211,7 +214,10 @@ def main() -> None:
         print(
             f"{name}: ANN {100 * ann:.2f} % of {len(y)} test images; accuracy % / spikes per image"
         )
-        found[name] = {"ann": ann, "ours": table_of(plan, calibration, x, y, args.rates)}
+        found[name] = {
+            "ann": ann,
+            "ours": table_of(plan, calibration, x, y, args.rates, args.steps),
+        }
         if name != "digits":
             found[name]["trained"] = with_levels(name, few, calibration, x, y)
             found[name]["peers"] = peers(plain, args.data / name, args.samples, args.peers)

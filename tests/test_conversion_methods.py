@@ -311,6 +311,10 @@ def test_channels_with_thresholds_of_their_own_leave_the_outputs(pool, ceiling):
     scaled = balanced(plan, x, 100.0)
     found, exact = scaled.activations(x), plan.activations(x)
     np.testing.assert_allclose(found["output"], exact["output"], atol=1e-12)
+    for one, other in zip(plan.layers, scaled.layers, strict=True):  # kernels stay kernels
+        kinds = [[type(t.operator.rule(1.0)) for t in layer.terms] for layer in (one, other)]
+        changed = {a.__name__ for a, b in zip(*kinds, strict=True) if a is not b}
+        assert changed <= {"SumPool"}  # the identity, which has no longer one weight for all
     for layer in plan.spiking:
         tops = found[layer.name].reshape(-1, layer.shape[-1]).max(axis=0)
         if layer.ceiling is None:

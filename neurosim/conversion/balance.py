@@ -12,7 +12,7 @@ import dataclasses
 import numpy as np
 
 from .merging import behind
-from .operators import Operator, factors
+from .operators import Full, Kernel, Operator, factors
 from .plan import Plan, PlanLayer, Term
 from .threshold import activations_of
 
@@ -58,8 +58,19 @@ def _scales(plan: Plan, x: np.ndarray, percentile: float) -> dict[str, np.ndarra
     return scale
 
 
-def _between(operator: Operator, pre: tuple, before: np.ndarray, after: np.ndarray) -> Operator:
-    """The same map between scaled channels."""
+def _between(
+    operator: Operator, pre: tuple[int, ...], before: np.ndarray, after: np.ndarray
+) -> Operator:
+    """The same map between scaled channels; a kernel stays one."""
     if (before != 1.0).any():
-        operator = behind(operator, factors(pre, before))
+        if isinstance(operator, Kernel):
+            kernel = operator.kernel
+            split = kernel.reshape(operator.groups, -1, *kernel.shape[1:])
+            each = before.reshape(operator.groups, 1, -1, *[1] * (kernel.ndim - 2))
+            operator = dataclasses.replace(operator, kernel=(split * each).reshape(kernel.shape))
+        elif isinstance(operator, Full):
+            each = np.broadcast_to(before, pre).reshape(-1, 1)
+            operator = dataclasses.replace(operator, weight=operator.weight * each)
+        else:
+            operator = behind(operator, factors(pre, before))
     return operator.times(1.0 / after) if (after != 1.0).any() else operator
