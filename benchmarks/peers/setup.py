@@ -29,6 +29,7 @@ PINS = {
         "norse==1.1.0",
         "spikingjelly==2.0.0",
         "loguru",
+        "requests",  # which spikingjelly's converter imports
     ),  # fmt: skip
 }
 CHECKS = {
