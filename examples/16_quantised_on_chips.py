@@ -80,7 +80,7 @@ def accuracy(bits_of_delay=5, **bits):
         simulator.reset()
         given = {"in": (np.floor(times), ids)}
         run = simulator.run(150, inputs=given, record={"out": ["v"]}, progress=False)
-        peaks = run.traces["out"]["v"].values.max(axis=1)
+        peaks = run.traces["out"]["v"].values.max(axis=0)
         right += int(np.argmax(peaks) == label)
     return right / len(unseen)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .chip import Constant, CoreKind, Price, SynapseKind, Topology
 from .problems import Problems
+from .rules import LAYER_RULES
 
 
 def check_prices(problems: Problems, prices: dict[str, Price], mode: str | None) -> None:
@@ -50,13 +51,17 @@ def check_inclusions(problems: Problems, prices: dict[str, Price]) -> None:
             problems.add(path, "included_in", within, "is not an entry with a number", remedy)
 
 
-def _check_core(problems: Problems, core: CoreKind, synapse: SynapseKind) -> None:
+def _check_core(problems: Problems, core: CoreKind, synapse: SynapseKind, unit: str) -> None:
     for resource, limit in core.resources.items():
         units = core.cost_rules[resource].params.get("units", 1)
         if isinstance(units, int) and units > limit:
             rule = f"is above the {resource} = {limit} of a core, so nothing fits"
             where = f"core.cost_rules.{resource}"
             problems.add(where, "units", units, rule, "lower units or raise the resource")
+    if unit == "layer" and not any(rule.name in LAYER_RULES for rule in core.cost_rules.values()):
+        rule = "holds layers, which none of its resources counts"
+        remedy = "add kernel_words and state_words, or weight_bytes and input_bytes"
+        problems.add("core", "resources", ..., rule, remedy)
     if synapse.charged == "full_row" and "neurons" not in core.resources:
         rule = "needs the number of columns, which [[core]] resources does not give"
         problems.add("synapse", "charged", "full_row", rule, "add neurons = ... to the resources")
@@ -74,7 +79,7 @@ def check_tables(
     for core in sections["cores"]:
         if "neurons" not in (core.roles or ()) or core.count is None:
             continue
-        _check_core(problems, core, synapse)
+        _check_core(problems, core, synapse, place.unit)
         room = place.tiles_x * place.tiles_y * place.cores_per_tile
         if place.kind == "mesh" and room < core.count:
             rule = f"has room for {room} cores, fewer than the {core.count} of [[core]]"

@@ -22,8 +22,9 @@ def _plural(n: int, one: str) -> str:
 def levels(weight: np.ndarray) -> float:
     """Magnitudes that a format must tell apart to hold these weights without rounding.
 
-    The largest weight in units of the finest common step that is looked for: 1, or the
-    smallest magnitude; infinity where the weights are whole multiples of neither.
+    The largest weight in units of the finest common step that is looked for: the greatest
+    common divisor of whole numbers, or the smallest magnitude; infinity where the weights are
+    whole multiples of neither.
 
     >>> levels(np.array([0.25, -0.75])), levels(np.array([2.0, 3.0])), levels(np.array([0.3, 1.0]))
     (3.0, 3.0, inf)
@@ -32,7 +33,11 @@ def levels(weight: np.ndarray) -> float:
     if not size.size:
         return 0.0
     found = [np.inf]
-    for step in (1.0, float(size.min())):
+    whole = np.rint(size)
+    common = 1.0
+    if np.array_equal(whole, size) and size.max() < 2**53:
+        common = float(np.gcd.reduce(whole.astype(np.int64)))
+    for step in (common, float(size.min())):
         steps = size / step
         whole = np.rint(steps)
         if np.allclose(steps, whole, rtol=1e-9, atol=0):
@@ -57,13 +62,21 @@ def mixed_sources(wiring: Wiring) -> tuple[int, int]:
     return int(np.count_nonzero(mixed)), int(np.count_nonzero(mixed[: wiring.n_neurons]))
 
 
+def _onto(wiring: Wiring) -> list[np.ndarray]:
+    """The weights onto each placed population."""
+    ends = np.cumsum([wiring.sizes[name] for name in wiring.placed])
+    target = np.searchsorted(ends, wiring.post, side="right")
+    return [wiring.weight[target == k] for k in range(len(ends))]
+
+
 def quantisation(wiring: Wiring, chip: Chip) -> tuple[str, ...]:
     """Why the weights do not fit the chip as they are; empty where they do."""
     kind, reasons = chip.synapse, []
     if kind.weight_bits is not None:
         # Where the sign belongs to the source, it takes no bit of the weight.
         bits = kind.weight_bits - (0 if kind.sign == "per_source" else 1)
-        if levels(wiring.weight) >= 2**bits:
+        # A population adds up its inputs on one grid; its threshold has the same unit.
+        if max((levels(weights) for weights in _onto(wiring)), default=0.0) >= 2**bits:
             reasons.append(f"weights need quantisation to {kind.weight_bits} bits")
     most = kind.weight_values_per_neuron
     if most is not None and np.unique(wiring.weight).size > most:

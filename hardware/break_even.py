@@ -100,7 +100,7 @@ def step_break_even(
 
     Examples
     --------
-    >>> step_break_even(5, 1152, bit_density=0.1, memory=False)
+    >>> round(step_break_even(5, 1152, bit_density=0.1, memory=False), 4)
     0.06
     >>> round(step_break_even(5, 2304, bit_density=0.1), 4)
     0.057

@@ -52,6 +52,9 @@ class Row:
     n_inferences: int = 1
     n_spikes: int | None = None
     n_synops: int | None = None
+    n_messages: int | None = None
+    n_hops: int | None = None
+    busiest_link: int | None = None
     energy_j: Band | None = None
     per_inference_j: Band | None = None
     per_synop_j: float | None = None
@@ -226,6 +229,9 @@ def _row(chip: Chip, mapping: Mapping, counts: Census, found: Estimate) -> Row:
         n_inferences=counts.n_inferences,
         n_spikes=counts.spikes,
         n_synops=counts.synops,
+        n_messages=counts.messages,
+        n_hops=counts.hops_x + counts.hops_y,
+        busiest_link=counts.busiest_link,
         energy_j=energy,
         per_inference_j=energy.scaled(1.0 / counts.n_inferences),
         per_synop_j=energy.nominal / counts.synops if counts.synops else None,

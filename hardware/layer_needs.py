@@ -92,6 +92,7 @@ def shape_limits(layer: Layer) -> dict[str, int]:
     return {
         "kernel_side": max((max(way.kernel) for way in layer.ways), default=1),
         "channels": layer.channels,
+        "input_side": max((max(way.input) for way in layer.ways), default=1),
         "output_side": max(layer.size),
         "destinations": layer.n_targets,
     }

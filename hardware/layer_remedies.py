@@ -14,6 +14,7 @@ from .wiring import Wiring
 _STEPS = 64
 _WORDS = {
     "kernel_side": "kernels of at most {} a side",
+    "input_side": "inputs of at most {} places a side",
     "output_side": "layers of at most {} places a side",
     "destinations": "at most {} projections out of a layer",
     "channels": "layers of at most {} channels",
@@ -30,12 +31,16 @@ def _fits(layers: list[Layer], chip: Chip) -> bool:
 
 def _clipped(layers: list[Layer], limits: dict[str, int]) -> list[Layer]:
     """The layers with shapes cut down to what the chip has."""
-    side = limits.get("kernel_side", 2**30)
+    side, wide = limits.get("kernel_side", 2**30), limits.get("input_side", 2**30)
     most = limits.get("output_side", 2**30)
     made = []
     for layer in layers:
         ways = tuple(
-            replace(way, kernel=(min(way.kernel[0], side), min(way.kernel[1], side)))
+            replace(
+                way,
+                kernel=(min(way.kernel[0], side), min(way.kernel[1], side)),
+                input=(min(way.input[0], wide), min(way.input[1], wide)),
+            )
             for way in layer.ways
         )
         made.append(

@@ -12,7 +12,8 @@ class Remedy:
     ``kind`` is ``"size"`` (neurons of population ``owner``), ``"scale"`` (share of every
     population), ``"fan_in"`` (distinct inputs of each neuron), ``"same_inputs"`` (distinct
     inputs of all neurons together), ``"delay"`` (ticks), ``"one_delay"`` (per source),
-    ``"tick"`` (ms), ``"channels"`` (of layer ``owner``), ``"kernel_side"``, ``"output_side"``,
+    ``"tick"`` (ms), ``"channels"`` (of layer ``owner``), ``"kernel_side"``, ``"input_side"``,
+    ``"output_side"``,
     ``"destinations"`` (of every layer), ``"feed_forward"`` (without the projections that make a
     cycle), or ``"all"`` of its ``parts`` together;
     ``value`` is the largest, for a tick the smallest, that fits.

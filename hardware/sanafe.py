@@ -240,7 +240,7 @@ def import_sanafe(path: str | os.PathLike, name: str | None = None) -> Chip:
     own = re.sub("[^a-z0-9._-]", "-", str(file.architecture.get("name", "sanafe")).lower())
     try:
         document = _document(file, name or own.strip("-._")[:40] or "sanafe")
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, FormatError):
             raise
         raise _fault(

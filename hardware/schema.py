@@ -220,13 +220,11 @@ def _cost_rules(
         resource: Rule(name=RESOURCES[resource][0], params=frozen(RULES[RESOURCES[resource][0]]))
         for resource in resources
     }
-    if value is None:
-        return rules
-    if not isinstance(value, dict):
+    if value is not None and not isinstance(value, dict):
         remedy = 'write synapse_words = { rule = "linear" }'
         problems.add(table, "cost_rules", value, "must be a table", remedy)
         return rules
-    for resource, rule in value.items():
+    for resource, rule in (value or {}).items():
         if resource not in resources:
             remedy = f"resources of this core: {', '.join(resources) or 'none'}"
             where = f"{table}.cost_rules"

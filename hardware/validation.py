@@ -199,6 +199,7 @@ def validate(*chips: Chip | str, seed: int = 0) -> ValidationTable:
     ...     print(row.quantity, row.label, row.ok, f"{100 * row.error:+.1f} %")
     dynamic_energy predicted True +14.5 %
     step_time calibrated True -0.5 %
+    dynamic_energy band True ...
     """
     named = [load_chip(chip) for chip in (chips or list_chips())]
     return ValidationTable(

@@ -110,7 +110,7 @@ def _recurrent_projections(wiring: Wiring) -> Count:
     return len(names), "", ", ".join(repr(name) for name in names[:3])
 
 
-# What may be limited, and how it is counted; the last four are of one layer, see layer_needs.
+# What may be limited, and how it is counted; the last five are of one layer, see layer_needs.
 LIMITS: dict[str, Callable[[Wiring], Count] | None] = {
     "inputs": _inputs,
     "hidden": _hidden,
@@ -124,6 +124,7 @@ LIMITS: dict[str, Callable[[Wiring], Count] | None] = {
     "router_entries": None,  # per tile, once the neurons have their places
     "kernel_side": None,
     "channels": None,
+    "input_side": None,
     "output_side": None,
     "destinations": None,
 }

@@ -326,3 +326,56 @@ def test_spikes_without_a_synapse_are_counted_apart():
     c = hw.census(net, hw.map_network(net, "odin"), raster, duration=4)
     assert (c.external, c.messages, c.without_target, c.events) == (1, 0, 3, 4)
     assert c.steps.events.tolist() == [1, 2, 1, 0]
+
+
+def grid_network():
+    """Events on whole ms alone, so that both engines have the same spikes; some of it sleeps."""
+    rng = np.random.default_rng(5)
+    net = ns.Network(seed=5)
+    times = rng.integers(1, 90, 300).astype(float)
+    net.add(ns.SpikeSource(20, times=np.sort(times), ids=rng.integers(0, 20, 300)), "in")
+    net.add(ns.IF(40, v_th=1.0, reset="value"), "a")
+    net.add(ns.IF(200, v_th=1.0, reset="value"), "b")
+    for pre, post, k in (("in", "a", 200), ("a", "b", 300), ("a", "a", 60)):
+        n_pre, n_post = net.populations[pre].n, net.populations[post].n
+        rule = ns.FromArrays(rng.integers(0, n_pre, k), rng.integers(0, n_post, k))
+        # Multiples of 1/8 add up without rounding, in whatever order.
+        weight = rng.integers(-2, 8, k) / 8
+        net.connect(pre, post, rule, weight=weight, delay=rng.integers(1, 6, k).astype(float))
+    return net
+
+
+def equal_counts(a, b):
+    assert (a.spikes, a.synops, a.active, a.idle) == (b.spikes, b.synops, b.active, b.idle)
+    assert (a.messages, a.external, a.hops_x, a.hops_y) == (
+        b.messages, b.external, b.hops_x, b.hops_y,
+    )  # fmt: skip
+    assert a.populations == b.populations
+    assert a.projections == b.projections
+    for name, values in a.cores.items():
+        assert np.array_equal(values, b.cores[name])
+    for name in ("synops", "active", "spikes", "events", "links"):
+        assert np.array_equal(getattr(a.steps, name), getattr(b.steps, name))
+
+
+def test_the_census_is_the_same_from_both_engines_asleep_or_not_on_threads_and_from_files(tmp_path):
+    net = grid_network()
+    mapping = hw.map_network(net, "loihi")
+    runs = {
+        "clock": {"engine": "clock", "dt": 1.0, "sleep": False},
+        "asleep": {"engine": "clock", "dt": 1.0, "sleep": True},
+        "two threads": {"engine": "clock", "dt": 1.0, "threads": 2},
+        "event": {"engine": "event"},
+    }
+    results = {name: ns.simulate(net, 100.0, progress=False, **o) for name, o in runs.items()}
+    found = {
+        name: hw.census(net, mapping, result.spikes, duration=100.0)
+        for name, result in results.items()
+    }
+    ns.write_spikes(tmp_path / "spikes.h5", results["clock"])
+    read = ns.read_spikes(tmp_path / "spikes.h5")
+    found["file"] = hw.census(net, mapping, read, duration=100.0)
+    assert found["clock"].spikes > 50
+    assert found["clock"].synops > 500
+    for counts in found.values():
+        equal_counts(counts, found["clock"])

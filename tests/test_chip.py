@@ -199,6 +199,33 @@ BROKEN = {
         ('models = ["LIF", "IF"]', 'models = ["LIF"]\nfeatures = ["magic"]'),
         "features is not one of the words allowed, got 'magic'",
     ),
+    "a rule without its parameter": (
+        ("axons_out = 16, synapse_words = 24", "bytes = 100"),
+        r"\[core.cost_rules.bytes\] neuron_bytes is missing; rule 'pooled_bytes' needs it",
+    ),
+    "an unknown limit": (
+        (
+            "[neuron]",
+            '[limits]\nwishes = 3\nsource = { ref = "T", at = "1" }\nread = "primary"\n[neuron]',
+        ),
+        r"\[limits\] wishes is an unknown key",
+    ),
+    "circuits without a tick": (
+        ('mode = "barrier_step"', 'mode = "continuous"'),
+        "tick is missing for mode 'continuous'",
+    ),
+    "a twin that keeps no weight": (
+        (
+            "[neuron]",
+            '[twin]\nweight_density = 0\nsource = { ref = "T", at = "1" }\n'
+            'read = "primary"\n[neuron]',
+        ),
+        "weight_density must be a number above 0 and up to 1",
+    ),
+    "layers on cores of unknown size": (
+        ('multicast = "per_target_core"', 'multicast = "per_target_core"\nunit = "layer"'),
+        "holds layers, which none of its resources counts",
+    ),
     "table for a word": (('tier = "C"', "tier = {}"), "tier is not one of the words allowed"),
 }
 
@@ -207,6 +234,8 @@ BROKEN = {
 def test_a_broken_file_is_refused_with_table_key_and_rule(case, tmp_path):
     replacement, expected = BROKEN[case]
     also = [("neurons = 4, ", "")] if case == "full rows of unknown width" else []
+    if case == "a rule without its parameter":
+        also = [('cost_rules = { synapse_words = { rule = "loihi_synlist" } }\n', "")]
     path = write_chip(tmp_path, replacement, *also)
     with pytest.raises(FormatError, match=expected) as caught:
         hw.load_chip(path)

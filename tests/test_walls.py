@@ -266,8 +266,9 @@ def test_needs_of_a_layer_are_the_vendors_formulas():
 def test_speck_puts_each_layer_on_the_core_with_room_for_it():
     # c0 needs much state, c2 many weights: each fits cores that the other does not.
     layers = ns.Sequential(ns.SpikeSource((32, 32, 2)))
-    for name, shape, stride in (("c0", (64, 2), 1), ("c1", (32, 64), 2), ("c2", (64, 32), 1)):
-        rule = ns.Convolution(np.ones((*shape, 3, 3)), padding=1, stride=stride)
+    for name, shape, stride in (("c0", (64, 2), 1), ("c1", (32, 64), 4), ("c2", (64, 32), 1)):
+        side = 1 if stride == 4 else 3
+        rule = ns.Convolution(np.ones((*shape, side, side)), padding=side // 2, stride=stride)
         layers.add(rule, ns.IF, name=name)
     net = layers.network
     mapping = hw.map_network(net, "speck")
@@ -338,6 +339,15 @@ def test_outputs_and_channels_and_destinations_of_speck_have_limits():
     error = refusal(convolutional([1], kernel=1, side=70), "speck")
     assert (error.resource, error.need, error.limit) == ("output_side", 70, 64)
     hw.map_network(convolutional([1], kernel=1, side=64), "speck")
+
+    def wide(side):
+        net = ns.Sequential(ns.SpikeSource((side, side, 1)))
+        net.add(ns.Convolution(np.ones((1, 1, 1, 1)), stride=4), ns.IF, name="a")
+        return net.network
+
+    error = refusal(wide(132), "speck")
+    assert (error.resource, error.need, error.limit) == ("input_side", 132, 128)
+    hw.map_network(wide(int(error.remedies[0].value)), "speck")
     error = refusal(layered({"in": 4, "a": 1100}), "speck")
     assert (error.resource, error.need, error.limit) == ("channels", 1100, 1024)
     hw.map_network(layered({"in": 4, "a": 1024}), "speck")

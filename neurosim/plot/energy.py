@@ -16,6 +16,7 @@ _COLOUR_OF = {
     "static": "#999999",
     "neuron": COLOURS[0],
     "synapse": COLOURS[1],
+    "memory": "#CC79A7",
     "network": COLOURS[2],
 }
 
@@ -24,9 +25,10 @@ def energy(comparison: Any, *, ax: "Axes | None" = None) -> "Axes":
     """Draw one bar per chip: nominal energy, its parts, and the low-high band.
 
     The axis is logarithmic, so a bar's *length* compares chips, and its *colours* show
-    which share of that chip's energy is static, neurons, synapses and network (the
+    which share of that chip's energy is static, neurons, synapses, memory and network (the
     lengths of the parts are shares of the bar, not joules). Error bars run from low
-    to high. A chip that the network does not fit is named with the limit it breaks.
+    to high. A chip that the network does not fit is named with the limit it breaks, and one
+    whose operations or leakage have no price is marked: its bar is less than the whole.
 
     Parameters
     ----------
@@ -47,7 +49,8 @@ def energy(comparison: Any, *, ax: "Axes | None" = None) -> "Axes":
     rows = list(comparison.rows)
     if not rows:
         raise ParameterError("plot.energy: comparison must have at least one row, got none")
-    ax = new_axes(ax, (8.5, 1.4 + 0.62 * len(rows)))
+    # Many rows stand closer, so that a page holds them.
+    ax = new_axes(ax, (8.5, 1.4 + (0.62 if len(rows) <= 10 else 0.45) * len(rows)))
     many = any(row.n_inferences > 1 for row in rows)
     bands = [_band(row, many) for row in rows]
     low, high = _limits([band for band in bands if band is not None])
@@ -97,7 +100,7 @@ def _bar(ax: "Axes", k: int, row: Any, band: tuple[float, float, float], left: f
     for name, value in parts.items():
         done += value / total
         end = 10.0 ** (start + length * done)
-        ax.barh(k, end - at, left=at, height=0.6, color=_COLOUR_OF.get(name, "#CC79A7"))
+        ax.barh(k, end - at, left=at, height=0.6, color=_COLOUR_OF.get(name, "0.3"))
         at = end
     if not parts:
         ax.barh(k, nominal - left, left=left, height=0.6, color="0.6")
@@ -110,8 +113,11 @@ def _bar(ax: "Axes", k: int, row: Any, band: tuple[float, float, float], left: f
         linewidth=1.0,
     )
     text = format_quantity(nominal, "J")
-    if low < high:
-        text += f"  ({format_quantity(low, 'J')} .. {format_quantity(high, 'J')})"
+    ends = [format_quantity(end, "J") for end in (low, high)]
+    if ends[0] != ends[1]:
+        text += f"  ({ends[0]} .. {ends[1]})"
+    if row.cores is not None:
+        text += _missing(row.unpriced)
     ax.annotate(
         text,
         (max(high, nominal), k),
@@ -120,6 +126,13 @@ def _bar(ax: "Axes", k: int, row: Any, band: tuple[float, float, float], left: f
         va="center",
         fontsize="small",
     )
+
+
+def _missing(unpriced: tuple[str, ...]) -> str:
+    """What a chip's energy leaves out that may be most of it."""
+    parts = {"energy.synop": "operations", "power.chip_static": "leakage"}
+    found = [what for path, what in parts.items() if any(u.startswith(path) for u in unpriced)]
+    return f"  + {' and '.join(found)} without a price" if found else ""
 
 
 def _refusal(ax: "Axes", k: int, row: Any, left: float) -> None:

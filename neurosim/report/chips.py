@@ -104,7 +104,7 @@ def _energy(comparison: "Comparison") -> list[Any]:
     head = ["chip", "tier", "fits", "cores", f"energy {per}", "per synaptic operation"]
     head += [f"time {per}", "power", "late steps", "worst basis"]
     picture = Picture(plot.png(plot.energy(comparison)), f"Energy {per}, with its band.")
-    return [_TIERS, picture, Table(head, rows)]
+    return [_TIERS, Table(head, rows), picture]
 
 
 def _shares(comparison: "Comparison") -> list[Any]:
