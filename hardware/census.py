@@ -270,7 +270,8 @@ def census(
         idle=int(idle.sum()),
         cores={"synops": core_synops} | axons | _on_cores(mapping, emitted[:n], active, idle),
         populations=_populations(wiring, emitted, active, idle, firing),
-        inference=_inference(wiring, firing),
+        # Only chips that count cycles by the parts of a network ask for them.
+        inference=None if mapping.chip.time.cycles == "events" else _inference(wiring, firing),
         projections=_projections(wiring, per_projection),
         steps=steps,
         recurrent=_is_recurrent(wiring),

@@ -18,6 +18,7 @@ from .load import list_chips, load_chip
 from .mapping import Mapping
 from .refusal import DoesNotFit, Remedy
 from .remedies import place_or_advise
+from .routes import grid_of, has_links
 from .wiring import wire
 
 if TYPE_CHECKING:
@@ -215,6 +216,18 @@ def _census(network: "Network", mapping: Mapping, results: list[Any], n: int) ->
     return replace(total, n_inferences=n)
 
 
+def _signature(mapping: Mapping) -> tuple:
+    """What a census depends on: two chips with the same one have the same counts."""
+    places = mapping.core_of, mapping.targets, mapping.target_starts, mapping.positions()
+    return (
+        mapping.n_chips,
+        grid_of(mapping) if has_links(mapping) else None,
+        mapping.chip.topology.multicast == "tree",
+        mapping.chip.time.cycles == "events",
+        *(array.tobytes() for array in places),
+    )
+
+
 def _row(chip: Chip, mapping: Mapping, counts: Census, found: Estimate) -> Row:
     energy = found.energy_j
     return Row(
@@ -234,7 +247,7 @@ def _row(chip: Chip, mapping: Mapping, counts: Census, found: Estimate) -> Row:
         busiest_link=counts.busiest_link,
         energy_j=energy,
         per_inference_j=energy.scaled(1.0 / counts.n_inferences),
-        per_synop_j=energy.nominal / counts.synops if counts.synops else None,
+        per_synop_j=energy.nominal / counts.synops if counts.synops and found.terms else None,
         breakdown=found.breakdown,
         time_s=found.time_s,
         step_s=found.step_s,
@@ -318,6 +331,7 @@ def compare(
     network, chosen = results[0].network, _chips(chips)
     wiring = wire(network, tick)
     rows: dict[str, Row | DoesNotFit] = {}
+    counted: dict[tuple, Census] = {}
     found: dict[str, dict[str, Any]] = {"estimates": {}, "censuses": {}, "mappings": {}}
     for chip in chosen:
         try:
@@ -325,7 +339,10 @@ def compare(
         except DoesNotFit as error:
             rows[chip.name] = error
             continue
-        counts = _census(network, mapping, results, n)
+        signature = _signature(mapping)
+        if signature not in counted:
+            counted[signature] = _census(network, mapping, results, n)
+        counts = counted[signature]
         estimate = price(counts, chip, realtime=realtime)
         rows[chip.name] = _row(chip, mapping, counts, estimate)
         found["mappings"][chip.name] = mapping

@@ -238,3 +238,17 @@ def test_explain_shows_calibrations_and_the_sources_of_the_structure(table):
     text = table.explain("truenorth")
     assert "calibrated: power.chip_static and energy.synop.crossbar" in text
     assert "topology: Akopyan 2015" in text
+
+
+def test_counts_that_chips_share_are_those_of_each_alone(result):
+    chips = ["odin", "truenorth", "loihi", "spinnaker", "xylo-audio2", "speck"]
+    together = ns.compare(result, chips=chips)
+    for name, counts in together.censuses.items():
+        alone = hw.census(
+            result.network, together.mappings[name], result.spikes, duration=result.duration
+        )
+        for field in ("spikes", "synops", "active", "idle", "messages", "external", "hops_x"):
+            assert getattr(counts, field) == getattr(alone, field)
+        assert counts.inference == alone.inference
+        for key, values in alone.cores.items():
+            assert np.array_equal(counts.cores[key], values)
