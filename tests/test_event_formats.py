@@ -517,3 +517,13 @@ def test_an_order_that_cannot_be_told_is_asked_for():
     ]
     with pytest.raises(FormatError, match=r"columns must hold the letters x, y, t once"):
         ev.decode(text, columns="xyzt")
+
+
+@pytest.mark.parametrize("length", [4096 - 10, 4096, 4096 + 10, 30_000])
+def test_headers_of_any_length_end_where_they_do(length):
+    head = b"% evt 2.0\n% geometry 64x48\n"
+    head += b"% note " + b"x" * (length - len(head) - 8) + b"\n"
+    assert len(head) == length
+    for end in (b"", b"% end\n"):
+        recording = ev.decode(head + end + high2(64) + word2(1, 3, 5, 6))
+        assert rows(recording) == [(67, 5, 6, 1)]

@@ -213,3 +213,20 @@ def test_an_empty_recording_is_a_recording():
     assert (len(e), e.duration_us, e.rate, e.n_on) == (0, 0, 0.0, 0)
     assert repr(e) == "Events(3x2, 0 events (0 on, 0 off))"
     assert e.downsample(2).counts().shape == (2, 1, 2)
+
+
+@given(st.integers(0, 10_000), st.integers(1, 300), st.integers(0, 80))
+def test_few_steps_back_are_sorted_as_all_would_be(seed, n, steps):
+    rng = np.random.default_rng(seed)
+    t = np.sort(rng.integers(0, 200, n))
+    for place in rng.integers(0, n, steps):
+        t[place:] -= rng.integers(0, 30)
+    columns = {c: rng.integers(0, 9, n).astype("u2") for c in "xy"}
+    p = rng.integers(0, 2, n).astype("u1")
+    order = np.argsort(t, kind="stable")
+    e = Events.trusted(
+        columns["x"].copy(), columns["y"].copy(), t.copy(), p.copy(),
+        n_unsorted=int(np.count_nonzero(np.diff(t) < 0)), sensor_size=(9, 9),
+    )  # fmt: skip
+    for name, column in {**columns, "t": t, "p": p}.items():
+        np.testing.assert_array_equal(getattr(e, name), column[order])

@@ -28,6 +28,7 @@ _DEFAULTS = {
     "source": "",
     "notes": (),
 }
+_FEW_STEPS = 64
 _MOST_COUNTS = 1 << 28  # 2 GiB of int64
 _ALIASES = {
     "x": ("x",),
@@ -163,12 +164,12 @@ class Events:
         """Events of columns that a decoder has checked: kept as they are, not copied.
 
         The columns have the dtypes of ``EVENT_DTYPE`` and lie on the sensor, ``known`` is
-        every other attribute. Stamps are sorted where ``known["n_unsorted"]`` is not 0.
+        every other attribute. Where ``known["n_unsorted"]`` is not 0 they are sorted by time, in
+        their place when they may be written to.
         """
         columns = {"x": x, "y": y, "t": t, "p": p}
         if known.setdefault("n_unsorted", 0):
-            order = np.argsort(t, kind="stable")
-            columns = {name: column[order] for name, column in columns.items()}
+            columns = _sorted(columns)
         new = object.__new__(cls)
         for name, value in (_DEFAULTS | columns | known).items():
             object.__setattr__(new, name, value)
@@ -335,3 +336,20 @@ class Events:
         made = Events.trusted(**new)
         object.__setattr__(made, "n_unsorted", unsorted)
         return made
+
+
+def _sorted(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Columns in order of time, stably; where few stamps run backwards, only around them."""
+    t = columns["t"]
+    steps = np.flatnonzero(t[1:] < t[:-1]) + 1
+    if len(steps) > _FEW_STEPS or not all(column.flags.writeable for column in columns.values()):
+        order = np.argsort(t, kind="stable")
+        return {name: column[order] for name, column in columns.items()}
+    for begin, end in zip(steps, np.append(steps, len(t))[1:], strict=True):
+        # What lies before is in order, and so is what follows up to the next step.
+        first = int(np.searchsorted(t[:begin], t[begin], "right"))
+        last = int(begin + np.searchsorted(t[begin:end], t[begin - 1], "left"))
+        order = np.argsort(t[first:last], kind="stable")
+        for column in columns.values():
+            column[first:last] = column[first:last][order]
+    return columns

@@ -7,20 +7,20 @@ x in bits 0..13, y in bits 14..27, the polarity in bit 28. The time wraps around
 
 import re
 
-import numpy as np
-
 from neurosim._jit import kernel
 from neurosim.errors import FormatError
 
 from .raw import header
-from .source import BASE, HEIGHT, LAST, OWN, WIDTH, Words
+from .runs import backwards, within
+from .source import HEIGHT, LAST, OWN, WIDTH, Words
 from .stored import Stored
-from .tally import FAULT, OFF, UNSORTED, WRAPS
+from .tally import UNSORTED, WRAPS
 
 EPOCH = OWN  # wrap-arounds so far [us]
 RECENT = OWN + 1  # the last stamp as it was written
 
 _SPAN = 1 << 32
+_BLOCK = 2048  # pairs that are decoded before they are looked at
 _KINDS = (0, 12)
 
 
@@ -56,30 +56,41 @@ def open_dat(stored: Stored) -> Words:
 @kernel
 def fill_dat(words, state, counts, x, y, t, p):
     """Decode pairs (int64: the time in the low half); returns (events, pairs used)."""
-    epoch, recent, last = state[EPOCH], state[RECENT], state[LAST]
-    width, height = state[WIDTH], state[HEIGHT]
     n, size = 0, min(len(words), len(x))
-    backwards = 0
-    for i in range(size):
-        word = words[np.uint64(i)]
-        stamp = word & 0xFFFFFFFF
-        place = (word >> 32) & 0xFFFFFFFF
-        if stamp < recent - _SPAN // 2:
-            counts[WRAPS] += 1
-            epoch += _SPAN
-        recent = stamp
-        column, row = place & 0x3FFF, (place >> 14) & 0x3FFF
-        now = epoch + stamp
-        if (column < width) & (row < height):
-            backwards += now < last
-            last = now
-            k = np.uint64(n)  # an unsigned index needs no check for being negative
-            x[k], y[k], t[k], p[k] = column, row, now, (place >> 28) & 1
-            n += 1
-        else:
-            counts[OFF] += 1
-            if counts[FAULT] == 0:
-                counts[FAULT] = state[BASE] + 8 * i + 1
-    counts[UNSORTED] += backwards
-    state[EPOCH], state[RECENT], state[LAST] = epoch, recent, last
+    for start in range(0, size, _BLOCK):
+        part = words[start : min(start + _BLOCK, size)]
+        n += _block(part, start, state, counts, (x[n:], y[n:], t[n:], p[n:]))
     return n, size
+
+
+@kernel
+def _block(words, place, state, counts, columns):
+    """Decode some pairs; how many lie on the sensor."""
+    x, y, t, p = columns
+    epoch, before = state[EPOCH], state[RECENT]
+    wide, tall, drop = 0, 0, 0
+    for i in range(len(words)):  # without a branch: several events at a time
+        stamp, where = words[i] & 0xFFFFFFFF, words[i] >> 32
+        column, row = where & 0x3FFF, (where >> 14) & 0x3FFF
+        x[i], y[i], t[i], p[i] = column, row, epoch + stamp, (where >> 28) & 1
+        wide, tall = max(wide, column), max(tall, row)
+    for i in range(len(words)):
+        drop = max(drop, before + epoch - t[i])
+        before = t[i] - epoch
+    n = len(words)
+    if drop > _SPAN // 2:  # the time wraps around somewhere
+        before = state[RECENT]
+        for i in range(n):
+            stamp = t[i] - state[EPOCH]
+            if stamp < before - _SPAN // 2:
+                counts[WRAPS] += 1
+                epoch += _SPAN
+            before = stamp
+            t[i] = epoch + stamp
+    state[EPOCH], state[RECENT] = epoch, before
+    if wide >= state[WIDTH] or tall >= state[HEIGHT]:
+        n = within(n, place, 8, state, counts, columns)
+    if n:
+        counts[UNSORTED] += backwards(t, n, state[LAST])
+        state[LAST] = t[n - 1]
+    return n

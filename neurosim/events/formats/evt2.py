@@ -14,6 +14,7 @@ import numpy as np
 
 from neurosim._jit import kernel, lowest_bit
 
+from .runs import backwards, within
 from .source import BASE, HEIGHT, LAST, OWN, WIDTH
 from .tally import FAULT, OFF, OTHER, UNKNOWN, UNSORTED, UNTIMED, WRAPS
 
@@ -23,48 +24,56 @@ SWAPPED = OWN + 1  # EVT 2.1: whether the halves of a word are swapped
 START2 = (-1,)
 """State of EVT 2.0 before the first word."""
 
+_EVENTS = np.uint32(1 << 29)  # smaller words are change events
 _SPAN = 1 << 34  # us, after which the time wraps around
 
 
 @kernel
 def fill_evt2(words, state, counts, x, y, t, p):
     """Decode EVT 2.0 words (uint32); returns (events, words used)."""
-    high, last = state[HIGH], state[LAST]
-    width = state[WIDTH] if high >= 0 else 0  # no event is on the sensor without a time
-    height = state[HEIGHT]
+    high = state[HIGH]
     n, i, size, room = 0, 0, len(words), len(x)
-    backwards, other = 0, 0
     while i < size and n < room:
         word = np.int64(words[np.uint64(i)])
-        i += 1
         kind = word >> 28
         if kind < 2:
-            column, row = (word >> 11) & 0x7FF, word & 0x7FF
-            if (column < width) & (row < height):
-                now = high | ((word >> 22) & 63)
-                backwards += now < last
-                last = now
-                k = np.uint64(n)  # an unsigned index needs no check for being negative
-                x[k], y[k], t[k], p[k] = column, row, now, kind
-                n += 1
-            elif high < 0:
-                counts[UNTIMED] += 1
-            else:
-                counts[OFF] += 1
-                if counts[FAULT] == 0:
-                    counts[FAULT] = state[BASE] + 4 * i - 3
-        elif kind == 8:
-            fresh = (word & 0xFFFFFFF) << 6
-            high = _unwrapped(fresh, high, counts)
-            width = state[WIDTH]
+            end, stop = i + 1, min(size, i + room - n)
+            while end < stop and words[np.uint64(end)] < _EVENTS:
+                end += 1
+            n += _run(words[i:end], high, i, state, counts, (x[n:], y[n:], t[n:], p[n:]))
+            i = end
+            continue
+        i += 1
+        if kind == 8:
+            high = _unwrapped((word & 0xFFFFFFF) << 6, high, counts)
         elif kind == 10 or kind == 14 or kind == 15:
-            other += 1
+            counts[OTHER] += 1
         else:
             counts[UNKNOWN] += 1
-    counts[UNSORTED] += backwards
-    counts[OTHER] += other
-    state[HIGH], state[LAST] = high, last
+    state[HIGH] = high
     return n, i
+
+
+@kernel
+def _run(words, high, place, state, counts, columns):
+    """Decode words that are all change events; how many lie on the sensor."""
+    x, y, t, p = columns
+    if high < 0:
+        counts[UNTIMED] += len(words)
+        return 0
+    wide, tall = 0, 0
+    for i in range(len(words)):  # without a branch: several events at a time
+        word = np.int64(words[i])
+        column, row = (word >> 11) & 0x7FF, word & 0x7FF
+        x[i], y[i], t[i], p[i] = column, row, high | ((word >> 22) & 63), word >> 28
+        wide, tall = max(wide, column), max(tall, row)
+    n = len(words)
+    if wide >= state[WIDTH] or tall >= state[HEIGHT]:
+        n = within(n, place, 4, state, counts, columns)
+    if n:
+        counts[UNSORTED] += backwards(t, n, state[LAST])
+        state[LAST] = t[n - 1]
+    return n
 
 
 @kernel

@@ -25,23 +25,33 @@ _SENSORS = (  # of plugin names, where a header has no geometry
     ("imx646", (1280, 720)),
     ("genx320", (320, 320)),
 )
+_SHORT = 4096  # bytes in which most headers end
 OTHER = "trigger and extension words"
 
 
 def header(stored: Stored) -> tuple[dict[str, str], int]:
     """Keywords of the header's lines, in lower case, and the first byte behind it."""
-    head, start, found = stored.head.tobytes(), 0, {}
+    short = stored.head[:_SHORT].tobytes()
+    found, start, ended = _lines(short)
+    if not ended and len(stored.head) > _SHORT:
+        found, start, _ = _lines(stored.head.tobytes())
+    return found, start
+
+
+def _lines(head: bytes) -> tuple[dict[str, str], int, bool]:
+    """Keywords, the first byte behind the header, and whether the header ends there."""
+    start, found = 0, {}
     while head[start : start + 1] == b"%":
         end = head.find(b"\n", start)
         if end < 0:
-            break
+            return found, start, False
         line = head[start + 1 : end].decode("latin-1").strip()
         start = end + 1
         keyword, _, value = line.partition(" ")
         if keyword == "end":
-            break
+            return found, start, True
         found[keyword.lower()] = value.strip()
-    return found, start
+    return found, start, start < len(head)
 
 
 def looks_like_raw(stored: Stored) -> bool:
