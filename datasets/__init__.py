@@ -1,6 +1,8 @@
 """Labelled samples: ``len(data)`` and ``data[i] -> (events, target)``, no download."""
 
 from .cached import Cached as Cached
+from .collate import Ragged as Ragged
+from .collate import collate as collate
 from .digits import MovingDigits as MovingDigits
 from .folder import EventFolder as EventFolder
 from .images import ImageSpikes as ImageSpikes

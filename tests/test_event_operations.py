@@ -184,6 +184,29 @@ def test_a_data_set_of_tonic_gives_events_and_its_own_draws():
     assert len(pickle.loads(pickle.dumps(dataset))) == 3
 
 
+def test_the_catalogue_of_tonic_opens_from_a_folder_and_never_downloads(tonic, tmp_path):
+    root = tmp_path / "POKERDVS" / "pips_test"
+    expected = []
+    for k in range(20):
+        e = recording(30, seed=k)
+        suit = root / ("cl", "di", "he", "sp")[k // 5]
+        suit.mkdir(parents=True, exist_ok=True)
+        np.save(suit / f"{k:02d}.npy", np.stack([e.t, e.x, e.y, e.p], 1))
+        expected.append(e)
+    (tmp_path / "POKERDVS" / "pips_test.tar.gz").write_bytes(b"there")
+    data = ev.tonic_dataset("POKERDVS", tmp_path, train=False, transform=ev.FlipLR())
+    found = {bytes(data[k][0].t.tobytes()): data[k] for k in range(len(data))}
+    assert len(found) == 20
+    events, target = found[expected[7].t.tobytes()]
+    np.testing.assert_array_equal(events.x, 34 - expected[7].x)
+    assert target == 2  # diamonds
+    assert len(pickle.loads(pickle.dumps(data))) == 20
+    with pytest.raises(ParameterError, match="path must hold the files of NMNIST.*download=True"):
+        ev.tonic_dataset("NMNIST", tmp_path)
+    with pytest.raises(ParameterError, match=r"tonic_dataset\.name must be one of .*NMNIST"):
+        ev.tonic_dataset("ImageNet", tmp_path)
+
+
 # ----------------------------------------------------------------------- invariants
 
 

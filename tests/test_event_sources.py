@@ -9,7 +9,7 @@ import pytest
 
 import neurosim as ns
 from neurosim import events as ev
-from neurosim.datasets import Cached, EventFolder, EventWindows, split
+from neurosim.datasets import Cached, EventFolder, EventWindows, collate, split
 from neurosim.encoders import EventsToSpikes, read_movie
 from neurosim.errors import FormatError, ParameterError
 
@@ -213,6 +213,18 @@ def test_the_cache_gives_back_what_it_was_given(tmp_path, kind):
 def test_the_cache_refuses_what_it_cannot_keep(tmp_path):
     with pytest.raises(ParameterError, match="must give Events or arrays of numbers, got str"):
         Cached(Counting(lambda index: "text"), tmp_path, key="a")[0]
+
+
+def test_samples_of_different_lengths_become_a_batch():
+    parts = [recording(n, seed=n) for n in (3, 0, 5)]
+    batch, targets = collate([(part, k) for k, part in enumerate(parts)])
+    for k, part in enumerate(parts):
+        np.testing.assert_array_equal(batch.t[batch.offsets[k] : batch.offsets[k + 1]], part.t)
+    assert targets.tolist() == [0, 1, 2]
+    frames, _ = collate([(np.ones((2, 3)), 0), (np.ones((4, 3)), 1)])
+    assert frames.shape == (2, 4, 3) and frames[0].sum() == 6
+    with pytest.raises(ParameterError, match="differ in their first side only"):
+        collate([(np.ones((2, 3)), 0), (np.ones((4, 2)), 1)])
 
 
 # --------------------------------------------------------------------------- films

@@ -2,6 +2,7 @@
 
 from .adapters import FromTonic as FromTonic
 from .adapters import TonicDataset as TonicDataset
+from .catalogue import tonic_dataset as tonic_dataset
 from .columns import EVENT_DTYPE as EVENT_DTYPE
 from .container import Events as Events
 from .formats.es import write_es as write_es
