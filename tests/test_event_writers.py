@@ -3,7 +3,7 @@
 import naive_events as naive
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neurosim import events as ev
@@ -32,6 +32,7 @@ def assert_same(a, b, *, sensor=True):
 
 
 @pytest.mark.parametrize("form", EVERY)
+@settings(max_examples=10)  # files are written
 @given(n=st.integers(20, 200), gap=st.sampled_from([2, 60, 9000]), seed=st.integers(0, 99))
 def test_every_form_is_read_back(tmp_path_factory, form, n, gap, seed):
     e = recording(n, gap=gap, seed=seed)

@@ -51,7 +51,7 @@ class Recording:
 
     Parameters
     ----------
-    source : Source
+    origin : Source
         The decoder of the format.
     strict : bool
         Damage is an error when it is met; otherwise it is counted in ``notes``.
