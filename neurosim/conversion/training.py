@@ -83,10 +83,11 @@ def quantise(module: Any, calibration: Any, *, levels: int = 8, percentile: floa
 
     Examples
     --------
-    >>> import pytest; torch = pytest.importorskip("torch")
-    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
-    >>> print(quantise(net, np.ones((10, 4)), levels=4)[1].levels)
-    4
+    ::
+
+        net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU(), torch.nn.Linear(8, 2))
+        made = quantise(net, np.ones((10, 4)), levels=4)
+        fine_tune(made, x, y)
     """
     torch = _torch()
     levels = checks.integer("quantise", "levels", levels, low=1)
