@@ -16,6 +16,7 @@ from .formats.tally import Tally
 from .steps import Method, Step, stop_of
 
 _SMALL = 64 << 20  # bytes of a file that `repr` runs through unasked
+_NONE: dict[str, Any] = Columns.room(0)._asdict()
 
 
 class Facts(NamedTuple):
@@ -121,8 +122,10 @@ class Recording:
             width = max(width, int(part.x.max()) + 1)
             height = max(height, int(part.y.max()) + 1)
             t = part.t if isinstance(part, Events) else np.sort(part.t)
-            steps = np.diff(t, prepend=t[0] if last is None else max(min(last, t[0]), t[0] - _FAR))
-            gap = max(gap, int(steps.max()))
+            if last is not None:
+                gap = max(gap, int(t[0]) - last)
+            if len(t) > 1:
+                gap = max(gap, int(np.diff(t).max()))
             first = int(t[0]) if first is None else min(first, int(t[0]))
             last = int(t[-1]) if last is None else max(last, int(t[-1]))
         reach = (max(width, 1), max(height, 1))
@@ -331,7 +334,3 @@ class Recording:
         from .slicing import windows
 
         return windows(self.pieces(), **slicing)
-
-
-_FAR = 1 << 61
-_NONE: dict[str, Any] = Columns.room(0)._asdict()
