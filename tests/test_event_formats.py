@@ -435,6 +435,12 @@ def test_hdf5_that_points_to_other_files_is_not_followed(tmp_path):
             file.create_dataset(
                 f"events/{name}", (100,), "u1", external=[(tmp_path / "secret", 0, 100)]
             )
+        file["linked/x"] = h5py.ExternalLink("b.h5", "/events/x")
+    with h5py.File(tmp_path / "b.h5", "w") as file:
+        _dsec(file)
+    with h5py.File(tmp_path / "a.h5", "a") as file:
+        for name in "ytp":
+            file[f"linked/{name}"] = h5py.ExternalLink("b.h5", f"/events/{name}")
     with pytest.raises(FormatError, match="must have a group or table"):
         ev.open(tmp_path / "a.h5")
 

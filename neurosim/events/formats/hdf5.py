@@ -102,7 +102,7 @@ def _places(file: Any) -> list[str]:
         nonlocal seen
         seen += 1
         if isinstance(thing, h5py.Group):
-            columns = {key for key in thing if isinstance(thing.get(key), h5py.Dataset)}
+            columns = {key for key in _own(thing) if isinstance(thing[key], h5py.Dataset)}
             match = by_name(sorted(columns))
             if match and all(_plain(thing[key]) and thing[key].ndim == 1 for key in match.values()):
                 found.append("/" + name)
@@ -117,6 +117,13 @@ def _places(file: Any) -> list[str]:
     visit("", file)
     file.visititems(visit)
     return found
+
+
+def _own(group: Any) -> list[str]:
+    """What is in a group itself: links may point to other files."""
+    import h5py
+
+    return [key for key in group if isinstance(group.get(key, getlink=True), h5py.HardLink)]
 
 
 def _plain(data: Any) -> bool:
@@ -145,13 +152,13 @@ def _named(file: Any, place: str) -> Named:
     thing = file[path]
     if order:
         return Named(**{c: _Field(thing, order.index(c)) for c in "xytp" if c in order})
-    names = thing.dtype.names if hasattr(thing, "dtype") else list(thing)
+    names = thing.dtype.names if hasattr(thing, "dtype") else _own(thing)
     match = by_name(sorted(names))
     if hasattr(thing, "dtype"):
         return Named(**{c: _Field(thing, name) for c, name in match.items()})
     offset = 0
     for holder in (thing, thing.parent):  # DSEC: what was taken from all stamps
-        if "t_offset" in holder and holder["t_offset"].size == 1:
+        if "t_offset" in _own(holder) and holder["t_offset"].size == 1:
             offset = int(np.asarray(holder["t_offset"][()]).ravel()[0])
             break
     if abs(offset) >= 1 << 61:
