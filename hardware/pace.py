@@ -13,11 +13,16 @@ def _late(census: Census, chip: Chip, run: RunTime) -> str:
     tick = float(census.tick_s or 0.0)
     if chip.time.mode == "fixed_tick" and run.worst:
         tick = float(chip.time.tick_s or 0.0)
+    fewer = ""
+    if chip.time.mode == "fixed_tick" and run.worst and 0 <= run.core < census.n_cores:
+        # The work of a core follows the number of its neurons.
+        most = int(census.cores["neurons"][run.core] * tick / run.worst)
+        fewer = f"; with at most {most} neurons on a core it would be done" if most else ""
     who = f"core {run.core}" if run.core >= 0 else "the chip"
     need = f"; {who} needs {run.worst:.3g} s of a tick of {tick:.3g} s" if run.worst else ""
     return (
         f"OVERRUN: {run.overruns:,} of {census.n_steps:,} steps take longer than the tick of "
-        f"the network, so the chip does not keep real time{need}"
+        f"the network, so the chip does not keep real time{need}{fewer}"
     )
 
 

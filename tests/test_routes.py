@@ -160,6 +160,10 @@ def test_a_core_of_spinnaker_that_misses_its_tick_is_named_with_need_and_limit()
     note = next(note for note in found.notes if "OVERRUN" in note)
     assert "1 of 5 steps" in note
     assert "core 0 needs 0.00525 s of a tick of 0.001 s" in note
+    assert "with at most 47 neurons on a core it would be done" in note
+    resources = {**chip.core.resources, "neurons": 47}
+    smaller = replace(chip, cores=(replace(chip.core, resources=resources),))
+    assert hw.price(counted(net, smaller, spikes, 5), smaller).overruns == 0
 
 
 def test_spinnaker_copies_a_spike_in_its_routers_and_pays_for_busy_cores():
