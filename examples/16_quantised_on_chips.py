@@ -23,7 +23,7 @@ from neurosim.report import write_comparison
 
 parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
 parser.add_argument("--out", type=Path, help="folder for pictures and the page")
-parser.add_argument("--epochs", type=int, default=10)
+parser.add_argument("--epochs", type=int, default=6)
 args = parser.parse_args()
 CHIPS = [name for name in hw.list_chips() if hw.load_chip(name).kind == "chip"]
 
