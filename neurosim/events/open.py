@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import FormatError, ParameterError
-from neurosim.files import checked_path
 
 from .formats.aedat import looks_like_aedat, open_aedat
 from .formats.aedat3 import looks_like_aedat3, open_aedat3
@@ -93,10 +92,13 @@ def open(path: str | os.PathLike, *, strict: bool = False, **options: Any) -> Re
     ...     open(write_es(recording, Path(folder) / "any.name")).events
     Events(4x3, 2 events (1 on, 1 off), t 10..900 us, 2.247 kev/s, Event Stream 2.0.0 DVS)
     """
-    name = checked_path("events.open", path)
-    if os.path.isdir(name) and (Path(name) / "metadata.yaml").is_file():
-        return _recording(_bag_folder(Path(name), options), strict)
-    stored = Stored.of_path("events.open", path)
+    try:
+        stored = Stored.of_path("events.open", path)
+    except FormatError:
+        folder = Path(os.fsdecode(path))
+        if not (folder / "metadata.yaml").is_file():
+            raise
+        return _recording(_bag_folder(folder, options), strict)
     return _recording(source_of(stored, **options), strict)
 
 

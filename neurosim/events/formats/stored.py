@@ -74,6 +74,8 @@ class Stored:
         """A fresh binary file, at its beginning."""
         if self.content is not None:
             return io.BytesIO(self.content)
+        if self.size == len(self.head):  # all of it was read already
+            return io.BytesIO(self.head.data)
         try:
             return open(self.name, "rb", buffering=0)
         except OSError as error:
