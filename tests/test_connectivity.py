@@ -223,3 +223,13 @@ def test_stores_hold_each_synapse_once_in_its_segment_in_order(seed, n_pre, n, n
         found = list(segments_of(store, n_pre))
         assert found == sorted(expected, key=lambda row: row[:2])  # stable within a segment
         assert not nnz or stores[0].d_max - stores[0].d_min <= 4  # no room for unused delays
+
+
+def test_a_source_without_synapses_wakes_nobody():
+    net = ns.Network()
+    net.add(ns.SpikeSource(2, times=[1.0, 2.0], ids=[0, 1]), "in")
+    net.add(ns.LIF(3, tau_m=10.0), "cells")
+    net.connect("in", "cells", ns.FromArrays([0, 0], [0, 2]), weight=[0.5, 0.6], delay=1.0)
+    found = ns.simulate(net, 5.0, sleep=True, record={"cells": ["v"]}, progress=False)
+    v = found.traces["cells"]["v"].values
+    assert v[-1, 0] > 0.0 and v[-1, 1] == 0.0

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import neurosim as ns
+from neurosim.errors import ParameterError
 
 FEW = max(4, settings.default.max_examples // 3)  # each has kernels to compile
 
@@ -103,3 +104,21 @@ def test_stimuli_let_nobody_rest():
     sim = ns.Simulator(net)
     assert not sim.built.populations[0].resting
     assert sim.run(50, progress=False).counts["cells"].sum() > 50
+
+
+def test_one_restless_neuron_keeps_its_own_group_alone():
+    current = np.zeros(1000)
+    current[[130, 999]] = 0.001
+    net = ns.Network(time="steps")
+    net.add(ns.IF(1000, tau_syn=None, i_ext=current), "cells")
+    sim = ns.Simulator(net)
+    sim.run(5, progress=False)
+    assert np.flatnonzero(sim.built.populations[0].busy).tolist() == [2, 15]
+
+
+def test_models_with_two_ports_cannot_rest():
+    with pytest.raises(ParameterError, match="rests must be left out with 2 ports"):
+        ns.NeuronModel(
+            name="two", state={"v": 0.0}, ports=("a", "b"), advance=lambda v: v,
+            receive=lambda v, weight, port: v + weight, rests=lambda v: v > 0.0,
+        )  # fmt: skip

@@ -181,11 +181,11 @@ _EXPONENTIAL = {
 
 @intrinsic
 def exponential(typingctx, x):  # pragma: no cover - compiled
-    """e^x for x <= 0, of arithmetic only, so that loops with it are vectorised; not below 1e-38.
+    """e^x for x <= 0, of arithmetic only, so that loops with it are vectorised.
 
     e^x = 2^n e^r with n = round(x / ln 2), |r| <= ln(2) / 2, and a power series; about one
-    unit in the last place. The constant that rounds leaves n in the last bits (Cody and Waite
-    1980, Software manual for the elementary functions).
+    unit in the last place, and 0 where it would be no normal number. The constant that rounds
+    leaves n in the last bits (Cody and Waite 1980, Software manual for the elementary functions).
     """
 
     def codegen(context, builder, signature, args):

@@ -109,12 +109,13 @@ def _add_and_touch(kind, store, targets, weights, factor, sinks, n):
     low, base = np.uint64(0xFFFFFFFF), np.uint64(0)
     if kind == PACKED:
         low, base = np.uint64((1 << store[BITS]) - 1), np.uint64(store[BASE])
-    weight = weights[0]
     for j in range(targets.size):
         place = base + (targets[j] & low)
-        if kind == PACKED:
+        if kind == CONSTANT:
+            weight = weights[0]
+        elif kind == PACKED:
             weight = buffer.dtype.type(np.int32(targets[j]) >> store[BITS]) * weights[0]
-        elif kind != CONSTANT:
+        else:
             weight = weights[j]
         buffer[place] += weight * factor
         touched[n] = place

@@ -177,7 +177,7 @@ class Writer:
         for k in range(len(self.model.ports)):
             lines.append(f"{self.all} = {self.call('receive', weight=f'w_{k}[k]', port=str(k))}")
         if self.model.fires is not None:
-            lines.append(f"fires_[k] = {self.call('fires')}")
+            lines.append(f"fires_[k] = bool({self.call('fires')})")
         lines.append(f"rest[k] = {self.call('quiet')}")
         return [*lines, *(f"c_{name}[k] = s_{name}" for name in self.state)]
 
@@ -253,7 +253,11 @@ def block_source(
 def resting_source(
     model: NeuronModel, rows: tuple, scalars: tuple, real: str, still: tuple = ()
 ) -> str:
-    """Source of ``resting``; for the arguments see :func:`block_source`."""
+    """Source of ``resting``; for the arguments see :func:`block_source`.
+
+    Where somebody in a run is restless, each of its groups is asked by itself: one neuron that
+    drifts keeps its own group alone.
+    """
     w = Writer(model, rows, scalars, real, still)
     lines = ["def resting(at, n, lo, hi, moving, t, dt):", *w.numbers()]
     lines += [
@@ -277,7 +281,9 @@ def resting_source(
         lines += _indented([*w.load, *body], 16)
     lines += [
         "        if any_restless:", "            for k in range(begin, g):",
-        "                busy[k] = 1", "        if any_fired:", "            runs[2 * n_runs] = lo",
+        "                for j in range((k << 6) - lo, min((k + 1) << 6, hi) - lo):",
+        *_indented([*w.load, f"if not {w.call('rests')}:", "    busy[k] = 1", "    break"], 20),
+        "        if any_fired:", "            runs[2 * n_runs] = lo",
         "            runs[2 * n_runs + 1] = hi", "            n_runs += 1", "    return n_runs", "",
     ]  # fmt: skip
     return "\n".join(lines)

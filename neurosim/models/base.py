@@ -7,7 +7,7 @@
 ``fire(...) -> state``          reset after a spike
 ``leap(...) -> state``          optional: the flow over ``steps`` steps without input, at once
 ``quiet(...) -> bool``          optional: it cannot fire without new input, so it may sleep
-``rests(...) -> bool``          optional: without input the next step changes nothing
+``rests(...) -> bool``          optional: without input nothing will ever change
 ``flow(...) -> state``          optional: the exact flow over any time ``dt`` [ms]
 ``crossing(...) -> float``      optional: time to the next threshold crossing
 ``payload(...) -> float``       optional: what a graded spike carries, asked before the reset
@@ -46,7 +46,7 @@ RESERVED = {
     "fire": ("t", "dt"),
     "leap": ("t", "dt", "steps"),
     "quiet": ("t", "dt"),
-    "rests": ("t", "dt"),
+    "rests": ("dt",),
     "flow": ("dt",),
     "crossing": ("horizon",),
     "payload": (),
@@ -124,9 +124,10 @@ class NeuronModel:
         ``steps`` calls of ``advance``, ``quiet`` must be False wherever a neuron might
         fire without further input.
     rests : function, optional
-        For models with one port: True where ``advance`` would change nothing and the neuron would
-        not fire. The clock engine then passes over groups of neurons in which all rest and
-        nothing arrives; no bit of the results depends on it.
+        For models with one port: True where ``advance``, and ``receive`` of 0, would change
+        nothing now and ever after, and the neuron would not fire. The clock engine then passes
+        over groups of neurons in which all rest and nothing arrives; no bit of the results
+        depends on it.
     flow, crossing : functions, optional
         Both, or neither. With them the event engine can run the model. ``flow`` is the solution
         without input after any time ``dt`` [ms]. ``crossing`` returns the time [ms] from now to
@@ -208,6 +209,11 @@ class NeuronModel:
             raise ParameterError(f"{owner} must define both leap and quiet, or neither")
         if (self.flow is None) != (self.crossing is None):
             raise ParameterError(f"{owner} must define both flow and crossing, or neither")
+        if self.rests is not None and len(self.ports) > 1:
+            raise ParameterError(
+                f"{owner}.rests must be left out with {len(self.ports)} ports, as groups that rest "
+                "are passed over in models with one port; give leap and quiet instead"
+            )
         both = set(self.state) & set(self.params)
         if both:
             raise ParameterError(f"{owner}: {sorted(both)} must be state or parameter, not both")
