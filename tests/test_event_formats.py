@@ -533,3 +533,25 @@ def test_headers_of_any_length_end_where_they_do(length):
     for end in (b"", b"% end\n"):
         recording = ev.decode(head + end + high2(64) + word2(1, 3, 5, 6))
         assert rows(recording) == [(67, 5, 6, 1)]
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_matlab_arrays_that_announce_more_than_there_is_take_no_memory(compressed):
+    import tracemalloc
+    import zlib
+
+    from scipy.io import savemat
+
+    buffer = io.BytesIO()
+    savemat(buffer, {"TD": {name: TABLE[name] for name in "xytp"}})
+    content = bytearray(buffer.getvalue())
+    at = content.index(struct.pack("<IIii", 5, 8, 1, 1))  # the struct's dimensions
+    content[at + 8 : at + 16] = struct.pack("<ii", 1 << 14, 1 << 14)
+    if compressed:
+        packed = zlib.compress(bytes(content[128:]))
+        content = content[:128] + struct.pack("<II", 15, len(packed)) + packed
+    tracemalloc.start()
+    with pytest.raises(FormatError, match="every element of a MATLAB file must lie within"):
+        ev.decode(bytes(content))
+    assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    tracemalloc.stop()

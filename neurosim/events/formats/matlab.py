@@ -17,6 +17,8 @@ import numpy as np
 from neurosim.errors import FormatError
 
 from .arrays import named_of
+from .cursor import Damaged
+from .matcheck import check
 from .named import Arrays, Named, by_name, power_of
 from .stored import Stored, check_memory
 
@@ -75,13 +77,17 @@ def _variables(stored: Stored) -> dict[str, np.ndarray]:
         return stored.name if stored.content is None else io.BytesIO(stored.content)
 
     try:
+        check(stored.read().data)
         sizes = whosmat(source())
         check_memory(sum(16 * prod(map(int, shape)) for _, shape, _ in sizes), stored.name)
         found = loadmat(source())
-    except FormatError:
+    except (FormatError, MemoryError):
         raise
-    except MemoryError:
-        raise
+    except Damaged:
+        raise FormatError(
+            f"{stored.name}: every element of a MATLAB file must lie within the one that holds it, "
+            "got one that announces more than there is; copy the file again"
+        ) from None
     except Exception as error:  # scipy's reader raises what it happens to meet
         raise FormatError(
             f"{stored.name}: a MATLAB file must be whole, got {type(error).__name__}: "
