@@ -1,6 +1,6 @@
 """One trained ANN by seven methods of conversion: accuracy against steps, and against spikes.
 
-python examples/15_methods_of_conversion.py --out pictures
+python examples/17_methods_of_conversion.py --out pictures
 """
 
 import argparse
