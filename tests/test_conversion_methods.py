@@ -217,7 +217,10 @@ def exact_in_one_spike(plan, x):
 
 
 @NEEDS_COMPILER
-@pytest.mark.parametrize(("pool", "ceiling"), [("average", None), ("max", 0.8)])
+@pytest.mark.parametrize(
+    ("pool", "ceiling"),
+    [pytest.param("average", None, marks=pytest.mark.slow), ("max", 0.8)],
+)
 def test_first_spikes_say_what_a_residual_network_says(pool, ceiling):
     rng = np.random.default_rng(6)
     plan = residual(rng, pool=pool, ceiling=ceiling)

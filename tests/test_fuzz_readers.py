@@ -18,6 +18,7 @@ def script(monkeypatch):
     del sys.modules["fuzz_readers"]
 
 
+@pytest.mark.slow
 def test_mutants_neither_crash_nor_hang_nor_fill_memory_and_prefixes_are_delivered(
     script, tmp_path, capsys
 ):
