@@ -317,3 +317,18 @@ def test_samples_of_another_shape_sign_or_range_are_refused():
     how = EventInput(plan=inputs_of(3), steps=10, window=300.0)
     with pytest.raises(ParameterError, match="pool the events"):
         how.encode(([1.0], [3]))
+
+
+def test_scalers_that_clip_are_refused():
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler
+
+    x = np.array([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.8, 0.1]])
+    clipping = [MinMaxScaler(clip=True)]
+    if "clip" in MaxAbsScaler().get_params():
+        clipping.append(MaxAbsScaler(clip=True))
+    for scaler in clipping:
+        model = make_pipeline(scaler, MLPClassifier((4,), solver="lbfgs", random_state=0))
+        with pytest.raises(ParameterError, match="clip=True, which is not linear"):
+            convert(model.fit(x, [0, 1, 0, 1]), x)

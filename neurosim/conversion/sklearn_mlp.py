@@ -111,12 +111,12 @@ def _scaling(name: str, scaler: Any, n: int) -> tuple[np.ndarray, np.ndarray]:
     if not hasattr(scaler, "n_features_in_"):
         raise ParameterError(f"convert: pipeline step {name!r} is not fitted yet; call fit first")
     kind = type(scaler).__name__
+    if getattr(scaler, "clip", False):  # of MinMaxScaler, and of newer MaxAbsScalers
+        raise ParameterError(
+            f"convert: pipeline step {name!r} ({kind}) has clip=True, which is not "
+            "linear; use clip=False"
+        )
     if kind == "MinMaxScaler":
-        if scaler.clip:
-            raise ParameterError(
-                f"convert: pipeline step {name!r} (MinMaxScaler) has clip=True, which is not "
-                "linear; use clip=False"
-            )
         gain, shift = scaler.scale_, scaler.min_
     else:
         scale = np.ones(n) if scaler.scale_ is None else scaler.scale_
