@@ -43,9 +43,13 @@ MOST_TICKS = 100_000_000
 _WINDOW_BYTES = 32_000_000
 
 
-def _ticks(times: np.ndarray, tick: float) -> np.ndarray:
-    """The tick that a time lies in: floor(t / tick), by the one rounding function."""
-    return to_steps(np.asarray(times, np.float64) + tick / 2, tick) - 1
+def _ticks(times: np.ndarray, tick: float, duration: float) -> np.ndarray:
+    """The tick that a time lies in: floor(t / tick), by the one rounding function.
+
+    That of a time a rounding error before the end is the last one.
+    """
+    found = to_steps(np.asarray(times, np.float64) + tick / 2, tick) - 1
+    return np.where(times < duration, np.minimum(found, n_ticks(duration, tick) - 1), found)
 
 
 def n_ticks(duration: float, tick: float) -> int:
@@ -69,10 +73,11 @@ def n_ticks(duration: float, tick: float) -> int:
 
 
 def _raster(
-    wiring: Wiring, spikes: dict[str, Any], n_steps: int, t_start: float
+    wiring: Wiring, spikes: dict[str, Any], duration: float, t_start: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Ticks and global ids of all spikes, ascending in the tick."""
     ticks, ids, first = [np.empty(0, np.int64)], [np.empty(0, np.int64)], wiring.first
+    n_steps = n_ticks(duration, wiring.tick)
     for name, n in wiring.sizes.items():
         if name not in spikes:
             raise ParameterError(
@@ -84,7 +89,7 @@ def _raster(
         times = np.asarray(times, np.float64) - t_start
         if not np.isfinite(times).all():
             raise ParameterError(f"census.spikes[{name!r}].times must be finite, got nan or inf")
-        tick = _ticks(times, wiring.tick)
+        tick = _ticks(times, wiring.tick, duration)
         who = np.asarray(who, np.int64)
         if tick.shape != who.shape:
             raise ParameterError(
@@ -251,7 +256,7 @@ def census(
     _check_belongs(network, wiring, tick)
     duration = checks.number("census", "duration", duration, above=0)
     n_steps = n_ticks(duration, wiring.tick)
-    when, who = _raster(wiring, spikes, n_steps, t_start)
+    when, who = _raster(wiring, spikes, duration, t_start)
     emitted = np.bincount(who, minlength=wiring.n_total).astype(np.int64)
     active, per_projection, steps, core_synops = _arrivals(mapping, when, who, n_steps)
     idle = n_steps - active

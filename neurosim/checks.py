@@ -89,10 +89,12 @@ def array(
     array([1., 2.])
     """
     try:
+        if np.iscomplexobj(value):
+            raise TypeError("an imaginary part would be lost")
         result = np.array(value, dtype=np.float64)
     except (TypeError, ValueError):
         raise ParameterError(
-            f"{owner}.{name} must be an array of numbers, got {type(value).__name__}"
+            f"{owner}.{name} must be an array of real numbers, got {type(value).__name__}"
         ) from None
     if shape is not None and result.shape != shape:
         raise ParameterError(f"{owner}.{name} must have shape {shape}, got {result.shape}")

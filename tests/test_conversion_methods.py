@@ -397,6 +397,16 @@ def test_a_batch_gives_the_same_outputs(method):
 
 
 @NEEDS_COMPILER
+def test_first_spikes_at_the_very_end_of_a_run_are_priced():
+    rng = np.random.default_rng(15)
+    plan = chain(rng, (4, 6, 5, 3))
+    x = rng.uniform(0, 1, (3, 4))
+    score = evaluate(convert(plan, x, method="first-spike"), x, [0, 1, 2], progress=False)
+    table = ns.compare(list(score.results), chips=["snn-45nm-ac"])
+    assert all(row.fits for row in table.rows if row.chip == "snn-45nm-ac")
+
+
+@NEEDS_COMPILER
 def test_runs_of_converted_networks_are_priced_and_saved(tmp_path):
     rng = np.random.default_rng(15)
     plan = residual(rng)

@@ -289,6 +289,8 @@ def test_a_model_without_relu_converts_to_nothing_and_says_so():
         ({"steps": 0}, "steps must be >= 1"),
         ({"input": "current"}, "input must be one of"),
         ({"steps": 3.5}, "steps must be an integer"),
+        ({"steps": 10**9}, "steps must be .* <= 65536"),
+        ({"calibration": np.ones((4, 6)) * 1j}, "calibration must be an array of real numbers"),
         ({"hold": 1.0}, "hold must be >= 0 and < 1"),
         ({"input": "events", "window": 0.0}, "window must be > 0"),
         ({"input": "events", "input_scale": -1.0}, "input_scale must be > 0"),
@@ -317,6 +319,33 @@ def test_samples_of_another_shape_sign_or_range_are_refused():
     how = EventInput(plan=inputs_of(3), steps=10, window=300.0)
     with pytest.raises(ParameterError, match="pool the events"):
         how.encode(([1.0], [3]))
+    with pytest.raises(ParameterError, match="ids must be whole numbers"):
+        how.encode(([1.0], [0.5]))
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.zeros((4, 1)), r"must have shape \(4,\), one class"),
+        (np.eye(4), "argmax"),
+        ([0, 1, 2, 9], "classes of the network .* got 9"),
+        (["0", "1", "0", "1"], "classes of the network"),
+    ],
+)
+def test_labels_that_are_not_one_class_for_each_sample_are_refused(labels, message):
+    snn = convert(random_mlp(np.random.default_rng(0)), X, steps=2)
+    with pytest.raises(ParameterError, match=message):
+        evaluate(snn, X[:4], labels, progress=False)
+
+
+def test_neurons_hold_back_for_events_less_where_others_hear_them():
+    def held(depth, **options):
+        ann = random_mlp(np.random.default_rng(0), (6, *[5] * depth, 3))
+        return convert(ann, X, input="events", steps=4, **options).code.hold
+
+    assert (held(1), held(2), held(3)) == (0.5, 0.2, 0.2)
+    assert held(2, method="signed") == 0.0
+    assert held(2, hold=0.7) == 0.7
 
 
 def test_scalers_that_clip_are_refused():

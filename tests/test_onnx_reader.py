@@ -291,6 +291,22 @@ def test_a_softmax_inside_is_refused_and_at_the_end_left_out():
         read_onnx(model.SerializeToString())
 
 
+@pytest.mark.parametrize(
+    ("node", "what"),
+    [
+        (("Cast", ["h"], ["c"], {"to": 7}), "cast of activations to kind 7"),
+        (("Softmax", ["h"], ["c"], {"axis": 0}), r"Softmax over axes|softmax over axes \[0\]"),
+    ],
+)
+def test_casts_to_integers_and_softmax_over_samples_are_refused(node, what):
+    rng = np.random.default_rng(0)
+    weight = {"w": onnx_models.floats(rng, 4, 3)}
+    nodes = [("MatMul", ["x", "w"], ["h"], {}), node, ("Identity", ["c"], ["y"], {})]
+    model = onnx_models.model(nodes, weight, ["N", 4], ["N", 3])
+    with pytest.raises(UnsupportedOperations, match=what):
+        read_onnx(model.SerializeToString())
+
+
 def test_further_outputs_of_a_node_are_refused_where_they_are_used():
     pool = ("MaxPool", ["x"], ["largest", "where"], {"kernel_shape": [2, 2]})
     uses = [("Relu", ["where"], ["r"], {}), ("Flatten", ["r"], ["y"], {})]

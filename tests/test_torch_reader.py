@@ -277,6 +277,87 @@ def test_all_operations_that_cannot_be_converted_are_listed_at_once():
     assert found[:3] == ["leaky_relu", "group_norm", "gelu"] and "tanh" in found
 
 
+class Calls(nn.Module):
+    """Two linear layers, and what a function makes of them."""
+
+    def __init__(self, forward, n_out=3):
+        super().__init__()
+        self.a, self.b, self.forwards = nn.Linear(8, 6), nn.Linear(6, n_out), (forward,)
+
+    def forward(self, x):
+        return self.forwards[0](self, x)
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda m, x: m.b(F.relu(m.a(x)).double().float()),
+        lambda m, x: m.b(F.relu(m.a(x)).clamp(max=0.5)),
+        lambda m, x: m.b(torch.maximum(m.a(x), torch.zeros_like(m.a(x)))),
+        lambda m, x: m.b(torch.maximum(torch.zeros(1), m.a(x))),
+        lambda m, x: F.linear(F.relu(m.a(x)), F.softmax(m.b.weight, 1)),
+        lambda m, x: m.b(F.relu(F.linear(x, m.a.weight * (m.a.weight > 0), m.a.bias))),
+        lambda m, x: F.relu(m.a(x)) @ torch.cat([m.b.weight, 2 * m.b.weight]).t(),
+        lambda m, x: m.b(F.relu(m.a(x)))[:, :, None].squeeze(-1),
+        lambda m, x: m.b(F.relu(torch.addmm(m.a(x), F.relu(m.a(x)), torch.ones(6, 6), beta=2))),
+    ],
+)
+def test_casts_clips_and_computed_weights_are_read(forward):
+    read_alike(Calls(forward), (8,))
+
+
+@pytest.mark.parametrize(
+    "last", [lambda y: y.squeeze(-1), lambda y: y.flatten(), lambda y: y[:, 0]]
+)
+def test_a_single_output_may_lose_its_axis(last):
+    read_alike(Calls(lambda m, x: last(m.b(F.relu(m.a(x)))), n_out=1), (8,))
+
+
+def test_weights_under_a_norm_are_computed_once():
+    norm = nn.utils.parametrizations.weight_norm
+    read_alike(nn.Sequential(norm(nn.Linear(8, 6)), nn.ReLU(), nn.Linear(6, 3)), (8,))
+
+
+def test_a_pooled_place_and_a_flat_branch_are_added():
+    class Both(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Conv2d(1, 4, 3), nn.Linear(64, 4)
+            self.last = nn.Sequential(nn.Linear(4, 5), nn.ReLU(), nn.Linear(5, 3))
+
+        def forward(self, x):
+            return self.last(F.adaptive_avg_pool2d(self.a(x), 1).flatten(1) + self.b(x.flatten(1)))
+
+    read_alike(Both(), (1, 8, 8))
+
+
+@pytest.mark.parametrize(
+    ("forward", "what"),
+    [
+        (lambda m, x: m.b(torch.div(F.relu(m.a(x)), 2, rounding_mode="floor")), "rounds"),
+        (lambda m, x: m.b(F.relu(m.a(x)).int().float()), "cast of activations to torch.int32"),
+        (lambda m, x: F.softmax(m.b(F.relu(m.a(x))), 0), r"softmax over axes \[0\]"),
+        (lambda m, x: m.b(F.relu(m.a(x)) - x.mean()), "mean over samples"),
+        (lambda m, x: m.b(F.relu(m.a(x)))[:, 1], "one of several values"),
+        (lambda m, x: m.b(F.relu(m.a(x) + torch.randn(6))), "draws at random"),
+        (lambda m, x: m.b(F.dropout(F.relu(m.a(x)))), "draws at random"),
+        (
+            lambda m, x: torch.addmm(m.b.bias, m.a(x), F.linear(m.a.weight, x)[:, :3]),
+            "two activations",
+        ),
+        (lambda m, x: F.batch_norm(m.a(x), None, None, training=True), "track_running_stats"),
+    ],
+)
+def test_what_would_be_read_as_something_else_is_refused(forward, what):
+    with pytest.raises(UnsupportedOperations, match=what):
+        read_torch(Calls(forward), (8,))
+
+
+def test_an_output_that_is_constant_is_refused():
+    with pytest.raises(ParameterError, match="does not depend on its input"):
+        read_torch(Calls(lambda m, x: torch.ones(3)), (8,))
+
+
 def test_branches_of_a_graph_are_read_on_behind_what_is_refused():
     class Two(nn.Module):
         def __init__(self):

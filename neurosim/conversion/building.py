@@ -142,10 +142,13 @@ class GraphBuilder:
         """Limit values: a rectifier where ``low`` is 0."""
         if low == -np.inf and high == np.inf:
             return x
+        if self.is_rectified(x):
+            low = max(low, 0.0)
         if low != 0.0 or not high > 0.0:
             raise Refusal(
                 f"a clip between {low:g} and {high:g}",
-                "clip between 0 and a ceiling; spikes say nothing below zero",
+                "clip between 0 and a ceiling, or at a ceiling behind a ReLU; spikes say nothing "
+                "below zero",
             )
         return self.rectify(name, x, ceiling=None if high == np.inf else float(high))
 
@@ -301,14 +304,29 @@ class GraphBuilder:
             return self.reshape(f"{name}.flat", made, (shape[channels],))
         return self._turned_back(name, made, channels)
 
-    def softmax(self, x: Tensor, kind: str) -> Tensor:
-        """Left out: it must be the last operation, and changes no decision."""
-        if kind == "sigmoid" and int(np.prod(self.shape(x))) != 1:
+    def softmax(self, x: Tensor, kind: str, axes: Sequence[int]) -> Tensor:
+        """Left out: it must be the last operation, and changes no decision.
+
+        ``axes`` are those of the sample that it goes over, -1 that of samples.
+        """
+        shape = self.shape(x)
+        over = math.prod(shape[axis] for axis in axes if axis >= 0)
+        if min(axes) < 0 or over != math.prod(shape):
+            raise Refusal(
+                f"a {kind} over axes {[axis + 1 for axis in axes]} of (samples, "
+                f"{', '.join(map(str, shape))})",
+                "take it over all outputs of a sample, and last",
+            )
+        return replace(x, final=kind)
+
+    def sigmoid(self, x: Tensor) -> Tensor:
+        """Left out behind a single output, where it changes no decision."""
+        if math.prod(self.shape(x)) != 1:
             raise Refusal(
                 "a sigmoid",
                 "train with ReLU; at the end, leave the sigmoids of several labels to the user",
             )
-        return replace(x, final=kind)
+        return replace(x, final="sigmoid")
 
 
 def used(value: object) -> None:
@@ -323,6 +341,8 @@ def used(value: object) -> None:
 _CURVED = "spikes say rates from 0 to a ceiling; train with ReLU instead"
 _NORMS = "its factors depend on the sample; train with batch norm instead"
 _STATE = "what it keeps between steps cannot be rectified; build it of neurons, see docs/concepts"
+_CHANCE = "it draws at random in every run; leave it out (F.dropout wants training=self.training)"
+_BATCH = "its statistics are those of the other samples; track_running_stats=True"
 _PRODUCT = "a product of two activations is no weighted sum; use sums or concatenation instead"
 _WIDER = "repeat values in the input, or train with strided convolutions and sums"
 
@@ -341,6 +361,8 @@ REMEDIES = {
     _PRODUCT: (
         "bmm scaled_dot_product_attention baddbmm attention einsum multi_head_attention_forward"
     ),
+    _CHANCE: "native_dropout bernoulli rand rand_like randn randn_like randomnormal randomuniform",
+    _BATCH: "_native_batch_norm_legit",
     _WIDER: (
         "conv_transpose1d conv_transpose2d conv_transpose3d convtranspose upsample resize "
         "upsample_nearest2d upsample_bilinear2d pixel_shuffle depthtospace"

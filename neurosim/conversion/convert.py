@@ -9,6 +9,7 @@ from .. import checks
 from ..errors import ParameterError
 from .balance import balanced
 from .build import build
+from .codes import SignedCode
 from .converted import Converted
 from .correct import corrected_biases
 from .first_spike import (
@@ -94,7 +95,8 @@ def convert(
         give every channel a threshold of its own, by the same percentile (or the largest):
         worth it for few steps. The layers of ``plan`` are then in units of these.
     steps : int, optional
-        T. More steps: finer, slower, more spikes. Default 32; 8 for ``few-spike``.
+        T, up to 65 536. More steps: finer, slower, more spikes. Default 32; 8 for
+        ``few-spike``.
     v0 : float
         potential at the beginning, in units of the smallest thing that can be said; 1/2 rounds
         to the nearest, 0 down.
@@ -111,11 +113,12 @@ def convert(
         with events: the ANN saw ``input_scale`` times the event counts.
     window : float
         with events: length of a sample, in the unit of its times; default ``steps``.
-    hold : float
-        in [0, 1); by default 0, and 0.5 for events. It keeps neurons from firing on early input
-        that later input takes back (a spike cannot be taken back), which is most of the error with
-        sensor events. Costs resolution: rates above ``1 - hold`` spikes per step cannot be
-        said, so thresholds grow accordingly.
+    hold : float, optional
+        in [0, 1); by default 0; for events, unless neurons are signed, 0.5 with one hidden layer
+        and 0.2 with more. It keeps neurons from firing on early input that later input takes back
+        (a spike cannot be taken back), which is most of the error with sensor events. Costs
+        resolution: rates above ``1 - hold`` spikes per step cannot be said, so thresholds grow
+        accordingly; and what is held back comes late for the next layer.
     burst, period, bits : int
         see the table.
     classes : array, None or "auto"
@@ -150,13 +153,13 @@ def convert(
     """
     checks.choice("convert", "method", method, NAMES)
     v0 = checks.number("convert", "v0", v0, low=0.0, high=1.0)
-    hold = _hold(hold, input)
     plan = _plan(model, calibration, classes)
     x = calibration_data(plan, calibration)
     if method == FIRST_SPIKE:
         given = {"threshold": threshold, "steps": steps, "correct": correct, "bits": bits}
-        given["per_channel"] = per_channel or None
+        given |= {"per_channel": per_channel or None, "hold": hold}
         return _first_spike(plan, x, input, float(percentile), given, seed)
+    hold = _default_hold(method, plan, input) if hold is None else _hold(hold)
     code = make_code(
         method, plan, steps=steps, v0=v0, reset=reset, hold=hold, burst=burst, period=period,
         bits=bits,
@@ -223,7 +226,8 @@ _REPORT_VALUES = 30_000_000  # spikes of the widest layer that are kept for it, 
 def _report_samples(plan: Plan, last: int) -> int:
     """Calibration samples that the report looks at: fewer of wide layers and many steps."""
     widest = max(layer.n for layer in plan.layers)
-    return int(np.clip(_REPORT_VALUES // (widest * (last + 1)), 8, _REPORT_SAMPLES))
+    fewest = 1 if widest * last > _REPORT_VALUES else 8
+    return int(np.clip(_REPORT_VALUES // (widest * (last + 1)), fewest, _REPORT_SAMPLES))
 
 
 def _plan(model: Any, calibration: Any, classes: Any) -> Plan:
@@ -232,10 +236,15 @@ def _plan(model: Any, calibration: Any, classes: Any) -> Plan:
     return make_plan(read(model, np.shape(calibration)[1:] or None, classes=classes))
 
 
-def _hold(hold: float | None, kind: str) -> float:
-    if hold is None:
-        return 0.5 if kind == "events" else 0.0
+def _default_hold(method: str, plan: Plan, kind: str) -> float:
+    """How much to hold back; benchmarks/early_input.py measures it."""
+    if kind != "events" or METHODS[method].code is SignedCode:
+        return 0.0
+    return 0.5 if deepest(plan) == 1 else 0.2
+
+
+def _hold(hold: float) -> float:
     hold = checks.number("convert", "hold", hold, low=0.0)
     if hold >= 1.0:
-        raise ParameterError(f"convert.hold must be >= 0 and < 1, got {hold!r}; try 0.5")
+        raise ParameterError(f"convert.hold must be >= 0 and < 1, got {hold!r}; try 0.2")
     return hold

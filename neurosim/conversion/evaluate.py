@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import checks
 from ..errors import ParameterError
 from .converted import Converted
+from .plan import Plan
 from .report import aligned, out_degrees
 
 
@@ -127,14 +129,10 @@ def evaluate(
     Raises
     ------
     ParameterError
-        No samples, another number of labels, steps after which the code says nothing.
+        No samples, labels that are not one class (or target) for each sample, steps after which
+        the code says nothing.
     """
-    labels = np.asarray(labels)
-    if not len(samples) or len(labels) != len(samples):
-        raise ParameterError(
-            f"evaluate: samples and labels must have the same length, at least 1, got "
-            f"{len(samples)} samples and {len(labels)} labels"
-        )
+    labels = _checked_labels(converted.plan, labels, len(samples))
     asked = _asked(converted, steps)
     names = converted.network.populations
     degrees = _degrees(converted)
@@ -207,13 +205,35 @@ def _until(result: Any, name: str, ends: list[int], weight: np.ndarray | None = 
     return np.cumsum(per_step)[ends]
 
 
+def _checked_labels(plan: Plan, labels: Any, n: int) -> np.ndarray:
+    labels = np.asarray(labels)
+    if not n or labels.shape[:1] != (n,):
+        raise ParameterError(
+            f"evaluate: samples and labels must have the same length, at least 1, got {n} samples "
+            f"and labels of shape {labels.shape}"
+        )
+    if plan.classes is None:
+        wanted = np.shape(plan.decide(np.zeros((n, plan.n_out))))
+        return checks.array("evaluate", "labels", labels, shape=wanted)
+    if labels.shape != (n,):
+        raise ParameterError(
+            f"evaluate.labels must have shape ({n},), one class for each sample, got "
+            f"{labels.shape}; take labels.argmax(axis=1) of one-hot labels, labels.ravel() of a "
+            "column"
+        )
+    known = np.isin(labels, plan.classes)
+    if not known.all():
+        shown = ", ".join(map(repr, plan.classes[:8].tolist())) + ", ..." * (len(plan.classes) > 8)
+        raise ParameterError(
+            f"evaluate.labels must be classes of the network ({shown}), got "
+            f"{labels[~known][0].item()!r}; name the classes with convert(classes=...)"
+        )
+    return labels
+
+
 def _score(converted: Converted, predicted: np.ndarray, labels: np.ndarray) -> tuple[str, float]:
     if converted.plan.classes is not None:
         return "accuracy", float((predicted == labels).mean())
-    if labels.shape != predicted.shape:
-        raise ParameterError(
-            f"evaluate.labels must have shape {predicted.shape}, got {labels.shape}"
-        )
     spread = float(((labels - labels.mean(axis=0)) ** 2).sum())
     left = float(((labels - predicted) ** 2).sum())
     return "r2", 1.0 - left / spread if spread else float(left == 0.0)

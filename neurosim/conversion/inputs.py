@@ -148,7 +148,7 @@ class EventInput(Input):
             (sample.times, sample.ids) if hasattr(sample, "times") else (sample[0], sample[1])
         )
         times = checks.array("Converted", "sample.times", times, low=0.0, high=self.window)
-        ids = np.asarray(ids)
+        ids = checks.array("Converted", "sample.ids", ids)
         if ids.shape != times.shape or times.ndim != 1:
             raise ParameterError(
                 f"Converted.sample: times and ids must have the same length, got shapes "
@@ -158,6 +158,10 @@ class EventInput(Input):
             raise ParameterError(
                 f"Converted.sample.ids must be >= 0 and < {self.sources}, the inputs of the "
                 f"network, got {int(ids.min())} to {int(ids.max())}; pool the events to them"
+            )
+        if (ids % 1).any():
+            raise ParameterError(
+                f"Converted.sample.ids must be whole numbers, got {ids[ids % 1 != 0][0]!r}"
             )
         step = np.minimum(np.floor(times * (self.steps / self.window)), self.steps - 1) + 1.0
         order = np.argsort(step, kind="stable")

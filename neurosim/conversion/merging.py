@@ -184,8 +184,8 @@ def _stretched(outer: Kernel, inner: Kernel) -> Kernel:
 def _full_behind_pooling(outer: Full, inner: Kernel) -> Kernel:
     """Read a matrix behind a pooling as a kernel that covers all of the pooled layer."""
     n_post = outer.weight.shape[1]
-    space = inner.post[:-1]
-    kernel = outer.weight.T.reshape(n_post, *inner.post)
+    space = inner.space  # `post` is without it where a single place is left
+    kernel = outer.weight.T.reshape(n_post, *space, -1)
     kernel = np.moveaxis(kernel, -1, 1) * inner.kernel.flat[0]
     ones = (1,) * len(space)
     none = ((0, 0),) * len(space)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from .plan import Plan
 
 FIRST_SPIKE = "first-spike"
+MOST_STEPS = 65_536  # a count of so many says 5 digits, more than float32 weights deserve
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +114,7 @@ def _steps(method: str, plan: "Plan", steps: int | None, bits: int | None) -> in
                 f"convert.bits must be left out unless method='quantised', got {bits!r}"
             )
         steps = METHODS[method].steps if steps is None else steps
-        return checks.integer("convert", "steps", steps, low=1)
+        return checks.integer("convert", "steps", steps, low=1, high=MOST_STEPS)
     trained = {layer.levels for layer in plan.spiking} - {None}
     if bits is not None:
         levels = 2 ** checks.integer("convert", "bits", bits, low=1, high=12) - 1

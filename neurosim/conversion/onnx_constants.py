@@ -7,6 +7,7 @@ import numpy as np
 
 from .building import Refusal
 
+FLOATS = (1, 10, 11, 16)  # kinds of number, as ONNX counts them: float32, 16, 64, bfloat16
 MOST_NUMBERS = 2**24  # of a constant that is worked out: these are shapes, seldom weights
 
 
@@ -112,7 +113,7 @@ def _flatten(call, x):
 
 
 def _cast(call, x):
-    return x.astype(np.float64 if call.get("to") in (1, 10, 11, 16) else np.int64)
+    return x.astype(np.float64 if call.get("to") in FLOATS else np.int64)
 
 
 def _product(call, x, axes=None):

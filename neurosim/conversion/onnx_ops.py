@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .building import Refusal, Tensor, unsupported
-from .onnx_constants import axes_of, target_shape
+from .onnx_constants import FLOATS, axes_of, target_shape
 
 _NO_PRODUCT = "only trained parameters can be weights of synapses"
 
@@ -114,9 +114,7 @@ def _min(call, *values):
     if len(values) != 2 or len(constants) != 1 or constants[0].size != 1:
         raise Refusal("a minimum of several values", "only min(max(x, 0), ceiling) is a clip")
     (x,) = (value for value in values if isinstance(value, Tensor))
-    if not call.builder.is_rectified(x):
-        raise Refusal("a minimum without a ReLU before it", "clip between 0 and a ceiling")
-    return call.builder.clip(call.name, x, 0.0, float(constants[0].flat[0]))
+    return call.builder.clip(call.name, x, -math.inf, float(constants[0].flat[0]))
 
 
 def _window(call, x):
@@ -272,8 +270,26 @@ def _nothing(call, x, *_):
     return x
 
 
+def _cast(call, x):
+    if call.get("to") not in FLOATS:
+        raise Refusal(
+            f"a cast of activations to kind {call.get('to')}, which rounds",
+            "leave it out; only casts between floating-point types change nothing",
+        )
+    return x
+
+
 def _softmax(kind):
-    return lambda call, x: call.builder.softmax(x, kind)
+    def softmax(call, x):
+        shape = call.shape(x)
+        if call.opset < 13:  # over this axis and all behind it
+            axis = call.get("axis", 1) % len(shape)
+            axes = range(axis, len(shape))
+        else:
+            axes = (call.get("axis", -1) % len(shape),)
+        return call.builder.softmax(x, kind, [axis - 1 for axis in axes])
+
+    return softmax
 
 
 OPERATIONS = {
@@ -305,8 +321,8 @@ OPERATIONS = {
     "Pad": _pad,
     "Identity": _nothing,
     "Dropout": _nothing,
-    "Cast": _nothing,
+    "Cast": _cast,
     "Softmax": _softmax("softmax"),
     "LogSoftmax": _softmax("log_softmax"),
-    "Sigmoid": _softmax("sigmoid"),
+    "Sigmoid": lambda call, x: call.builder.sigmoid(x),
 }

@@ -10,7 +10,7 @@ import numpy as np
 from ..errors import FormatError, ParameterError
 from .building import FURTHER, UNKNOWN, GraphBuilder, Refusal, Tensor, unsupported, used
 from .graph import LayerGraph
-from .onnx_constants import CONSTANTS
+from .onnx_constants import CONSTANTS, FLOATS
 from .onnx_ops import OPERATIONS
 from .onnx_tensors import array_of
 
@@ -19,7 +19,6 @@ MOST_NUMBERS = 2**27  # of all constants and weights together: 1 GiB in float64
 _HARMLESS = frozenset(["Identity", "Reshape", "Flatten", "Squeeze", "Dropout", "Cast", "Shape"])
 _EITHER = frozenset(["Add", "Sub", "Mul", "Div", "Max", "Min", "Sum", "MatMul", "Concat"])
 _OWN = ("", "ai.onnx")  # the standard operators
-_FLOATS = (1, 10, 11, 16)
 
 
 class Call:
@@ -139,7 +138,7 @@ class Walk:
             raise FormatError(f"{self.source}: must have one input, got {len(given)}")
         kind = given[0].type.tensor_type
         dims = [d.dim_value if d.HasField("dim_value") else 0 for d in kind.shape.dim]
-        if kind.elem_type not in _FLOATS or min(dims, default=0) < 0:
+        if kind.elem_type not in FLOATS or min(dims, default=0) < 0:
             raise FormatError(
                 f"{self.source}: input {given[0].name!r} must be an array of floats, got kind "
                 f"{kind.elem_type} of shape {dims}"

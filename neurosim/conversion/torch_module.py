@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import MissingExtraError, ParameterError
-from .building import UNKNOWN, GraphBuilder, Refusal, Tensor, unsupported, used
+from .building import UNKNOWN, GraphBuilder, Refusal, Tensor, Unknown, unsupported, used
 from .graph import LayerGraph
 from .torch_ops import OPERATIONS
 
@@ -141,7 +141,12 @@ class _Walk:
                 f"convert: {self.builder.source} must return one array, got {len(outputs)}; "
                 "wrap it in a module that returns the one you want"
             )
-        return self.values[outputs[0]]
+        value = self._value(outputs[0])
+        if not isinstance(value, (Tensor, Unknown)):
+            raise ParameterError(
+                f"convert: the output of {self.builder.source} does not depend on its input"
+            )
+        return value
 
     def _call(self, node: Any) -> Any:
         name = self._name(node)
@@ -151,22 +156,25 @@ class _Walk:
         operation = _operation(node)
         args = [self._value(arg) for arg in node.args]
         options = {key: self._value(arg) for key, arg in node.kwargs.items()}
-        found = OPERATIONS.get(operation)
+        values = _flat([*args, *options.values()])
         try:
-            if any(value is UNKNOWN for value in _flat([*args, *options.values()])):
-                if found is None:
-                    raise unsupported(operation)
-                return UNKNOWN
+            if not any(isinstance(value, (Tensor, Unknown)) for value in values):
+                return _computed(node.target, args, options)
+            if operation in _CHECKS:
+                return None
+            found = OPERATIONS.get(operation)
             if found is None:
                 raise unsupported(operation)
-            for value in _flat([*args, *options.values()]):
+            if any(value is UNKNOWN for value in values):
+                return UNKNOWN
+            for value in values:
                 if operation not in _HARMLESS:
                     used(value)
             return found(Call(self.builder, name, node), *args, **options)
         except Refusal as refusal:
             return self.builder.refuse(name, refusal)
-        except ParameterError as error:
-            return self.builder.refuse(name, Refusal(operation, str(error)))
+        except (ParameterError, TypeError, ValueError, IndexError) as error:
+            return self.builder.refuse(name, Refusal(f"{operation} in this form", str(error)))
 
     def _name(self, node: Any) -> str:
         """Return the path of PyTorch's own module that makes a call, or a name for the call."""
@@ -220,14 +228,17 @@ class Call:
                 f"a value of shape {self.shape} from {SAMPLES} samples",
                 "keep the samples in the first axis, one value for each",
             )
-        return self.shape[1:]
+        return self.shape[1:] or (1,)
 
 
 # What may follow a softmax.
 _HARMLESS = frozenset(
-    ["view", "reshape", "_unsafe_view", "flatten", "squeeze", "clone", "alias", "detach"]
+    ["view", "reshape", "_unsafe_view", "flatten", "squeeze", "clone", "alias", "detach", "select"]
     + ["dropout", "softmax", "log_softmax", "_softmax", "_log_softmax", "getitem", "contiguous"]
+    + ["to", "_to_copy"]
 )
+# What looks at a value and makes none.
+_CHECKS = frozenset(["_assert_tensor_metadata", "_assert_async", "sym_size"])
 
 
 def _operation(node: Any) -> str:
@@ -237,8 +248,32 @@ def _operation(node: Any) -> str:
     return str(target).split(".")[1] if str(target).startswith("aten.") else name
 
 
-def _array(value: Any) -> np.ndarray:
-    return value.detach().cpu().double().numpy().copy()
+def _array(value: Any) -> Any:
+    """A constant for the functions that translate: floats in double precision."""
+    import torch
+
+    if isinstance(value, (list, tuple)):
+        return [_array(one) for one in value]
+    if not isinstance(value, torch.Tensor):
+        return value
+    value = value.detach().cpu()
+    return (value.double() if value.is_floating_point() else value).numpy().copy()
+
+
+def _computed(target: Any, args: list[Any], options: dict[str, Any]) -> Any:
+    """What PyTorch computes from constants alone: masked weights, weight norm."""
+    import torch
+
+    def given(value: Any) -> Any:
+        if isinstance(value, list):
+            return [given(one) for one in value]
+        return torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+
+    if torch.Tag.nondeterministic_seeded in getattr(target, "tags", ()):
+        raise unsupported("rand")
+    with torch.no_grad():
+        value = target(*map(given, args), **{key: given(v) for key, v in options.items()})
+    return _array(value)
 
 
 def _flat(values: Any) -> list[Any]:

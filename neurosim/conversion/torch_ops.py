@@ -1,7 +1,8 @@
 """How is each operation of PyTorch said in a layer graph? One short function per kind.
 
 Names and arguments are those of PyTorch's operators (``torch.ops.aten``). A function gets the
-call, then its arguments: values of nodes as :class:`~.building.Tensor`, parameters as arrays.
+call, then its arguments: values of nodes as :class:`~.building.Tensor`, constants as arrays. What
+is computed from constants alone has been computed by PyTorch.
 """
 
 import math
@@ -29,7 +30,7 @@ def _same(taps, dilation) -> tuple[tuple[int, int], ...]:
 
 
 def _convolve(call, x, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
-    _constant(weight, "a convolution by values that depend on the sample")
+    _constants("a convolution by values that depend on the sample", weight, bias)
     axes = weight.ndim - 2
     dilation = _each(dilation, axes)
     if padding == "same":
@@ -41,24 +42,26 @@ def _convolve(call, x, weight, bias=None, stride=1, padding=0, dilation=1, group
 
 
 def _linear(call, x, weight, bias=None):
-    _constant(weight, "a product of two activations")
+    _constants("a product of two activations", weight, bias)
     return call.builder.linear(call.name, x, weight, bias)
 
 
 def _addmm(call, bias, x, weight, *, beta=1, alpha=1):
-    _constant(weight, "a product of two activations")
-    return call.builder.linear(call.name, x, alpha * weight.T, beta * bias)
+    _constants("a product of two activations", weight)
+    if not isinstance(bias, Tensor):
+        return call.builder.linear(call.name, x, alpha * weight.T, beta * bias)
+    return _add(call, call.builder.linear(call.name, x, alpha * weight.T, None), bias, alpha=beta)
 
 
 def _matmul(call, x, weight):
-    _constant(weight, "a product of two activations")
+    _constants("a product of two activations", weight)
     if isinstance(x, np.ndarray) or weight.ndim != 2:
         raise Refusal("a product by a matrix from the left")
     return call.builder.linear(call.name, x, weight.T, None)
 
 
-def _constant(value: Any, operation: str) -> None:
-    if isinstance(value, Tensor):
+def _constants(operation: str, *values: Any) -> None:
+    if any(isinstance(value, Tensor) for value in values):
         raise Refusal(operation, "only trained parameters can be weights of synapses")
 
 
@@ -140,9 +143,8 @@ def _each_or_none(value: Any, axes: int) -> list[int | None]:
 
 def _mean(call, x, dims=None, keepdim=False, **_):
     shape = call.builder.shape(x)
-    dims = range(1, len(shape) + 1) if dims is None else dims
-    axes = [d % (len(shape) + 1) - 1 for d in dims]
-    if -1 in axes or (dims is not None and not len(axes)):
+    axes = [d % (len(shape) + 1) - 1 for d in dims or ()]
+    if -1 in axes or not axes:  # without dims: over everything
         raise Refusal("a mean over samples", "keep the samples apart")
     return call.builder.mean(call.name, x, axes, bool(keepdim))
 
@@ -154,9 +156,7 @@ def _add(call, x, y, *, alpha=1):
             return call.builder.add(call.name, x, y)
         case True, False:
             return call.builder.affine(call.name, x, 1.0, np.multiply(alpha, y))
-        case False, True:
-            return call.builder.affine(call.name, y, alpha, x)
-    return np.add(x, np.multiply(alpha, y))
+    return call.builder.affine(call.name, y, alpha, x)
 
 
 def _subtract(call, x, y, *, alpha=1):
@@ -172,12 +172,12 @@ def _multiply(call, x, y):
         raise unsupported("bmm")
     if isinstance(x, Tensor):
         return call.builder.affine(call.name, x, y, 0.0)
-    if isinstance(y, Tensor):
-        return call.builder.affine(call.name, y, x, 0.0)
-    return np.multiply(x, y)
+    return call.builder.affine(call.name, y, x, 0.0)
 
 
-def _divide(call, x, y, **_):
+def _divide(call, x, y, *, rounding_mode=None):
+    if rounding_mode is not None:
+        raise Refusal(f"a division that rounds ({rounding_mode})", "divide without rounding")
     if isinstance(y, Tensor):
         raise unsupported("bmm")
     return _multiply(call, x, 1.0 / np.asarray(y, np.float64))
@@ -189,22 +189,23 @@ def _negative(call, x):
 
 def _concatenate(call, values, axis=0):
     axes = len(call.shape)
-    if all(isinstance(value, np.ndarray) for value in values):
-        return np.concatenate(values, axis)
     if any(isinstance(value, np.ndarray) for value in values):
         raise Refusal("a concatenation with a constant")
     return call.builder.concatenate(call.name, values, axis % axes - 1)
 
 
 def _reshape(call, x, *_, **__):
-    if isinstance(x, np.ndarray):
-        return x.reshape(call.shape)
     return call.builder.reshape(call.name, x, call.sample_shape())
 
 
+def _select(call, x, axis, k):
+    shape = call.builder.shape(x)
+    if axis % (len(shape) + 1) == 0 or shape[axis % (len(shape) + 1) - 1] != 1:
+        raise Refusal("a choice of one of several values", "use all of them, or a linear layer")
+    return _reshape(call, x)
+
+
 def _permute(call, x, axes):
-    if isinstance(x, np.ndarray):
-        return x.transpose(axes)
     n = len(call.builder.shape(x)) + 1
     axes = [axis % n for axis in axes]
     if axes[0] != 0:
@@ -213,14 +214,10 @@ def _permute(call, x, axes):
 
 
 def _swap(call, x, a, b):
-    n = x.ndim if isinstance(x, np.ndarray) else len(call.builder.shape(x)) + 1
+    n = len(call.builder.shape(x)) + 1
     axes = list(range(n))
     axes[a % n], axes[b % n] = axes[b % n], axes[a % n]
     return _permute(call, x, axes)
-
-
-def _turn(call, x):
-    return x.T if isinstance(x, np.ndarray) else _swap(call, x, 0, 1)
 
 
 def _pad(call, x, sizes, value=0.0, *_):
@@ -253,8 +250,24 @@ def _nothing(call, x, *_, **__):
     return x
 
 
+def _cast(call, x, *_, dtype=None, **__):
+    if dtype is not None and not dtype.is_floating_point:
+        raise Refusal(
+            f"a cast of activations to {dtype}, which rounds",
+            "leave it out; only casts between floating-point types change nothing",
+        )
+    return x
+
+
+def _like(value: float | None) -> Any:
+    """A constant of the shape of an activation: a number will do."""
+    return lambda call, x, fill=value, **_: np.asarray(float(fill))
+
+
 def _softmax(kind):
-    return lambda call, x, *_, **__: call.builder.softmax(x, kind)
+    return lambda call, x, axis, *_, **__: call.builder.softmax(
+        x, kind, [axis % (len(call.builder.shape(x)) + 1) - 1]
+    )
 
 
 def _names(names: str, translate: Any) -> dict[str, Any]:
@@ -291,18 +304,23 @@ OPERATIONS = {
     "neg": _negative,
     "cat": _concatenate,
     **_names("view reshape _unsafe_view flatten squeeze unsqueeze view_copy", _reshape),
+    "select": _select,
     "permute": _permute,
     "transpose": _swap,
-    "t": _turn,
+    "t": lambda call, x: _swap(call, x, 0, 1),
     "constant_pad_nd": _pad,
     "pad": _general_pad,
     "getitem": _item,
     **_names(
         "dropout dropout_ feature_dropout alpha_dropout clone contiguous detach alias "
-        "lift_fresh_copy _to_copy to",
+        "lift_fresh_copy",
         _nothing,
     ),
+    **_names("_to_copy to", _cast),
+    "zeros_like": _like(0.0),
+    "ones_like": _like(1.0),
+    "full_like": _like(None),
     **_names("softmax _softmax", _softmax("softmax")),
     **_names("log_softmax _log_softmax", _softmax("log_softmax")),
-    "sigmoid": _softmax("sigmoid"),
+    "sigmoid": lambda call, x: call.builder.sigmoid(x),
 }
