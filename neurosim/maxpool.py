@@ -1,7 +1,8 @@
 """How does the largest of several inputs get through? Spiking max-pooling, as neurons that gate.
 
-Pooling by counts wants to know which input of a window a spike comes from. Each place of the
-window has a port of its own: a pooling neuron has as many as its window has places.
+Pooling by what inputs have sent so far wants to know which input of a window a spike comes from.
+Each place of the window has a port of its own: a pooling neuron has as many as its window has
+places.
 """
 
 import math
@@ -13,7 +14,7 @@ from typing import Any
 from . import checks
 from .connectivity.pooling import SumPool, WindowPlace
 from .errors import ParameterError
-from .models.base import NeuronModel
+from .models.base import NeuronModel, Neurons
 from .network import Network, Population
 
 _MOST_PLACES = 64
@@ -23,21 +24,25 @@ _MOST_PLACES = 64
 class MaxPool:
     """Spiking max-pooling over windows, channel by channel.
 
-    ==============  ======================================================================
-    ``by="count"``  the spikes of that input pass which has spiked most often so far, the
-                    present step included; of several, the first in the window
-    ``by="any"``    a spike in every step in which an input of the window spikes: the
-                    maximum of binary inputs, step by step
-    ==============  ======================================================================
+    ================  ======================================================================
+    ``by="count"``    the spikes of that input pass which has spiked most often so far, the
+                      present step included; of several, the first in the window
+    ``by="largest"``  what the largest count of a window has grown by: after every step as much
+                      has been sent as the largest of the inputs has. Behind graded spikes the
+                      spikes are graded too, and may take back; counts below 0 are 0
+    ``by="any"``      a spike in every step in which an input of the window spikes: the
+                      maximum of binary inputs, step by step
+    ================  ======================================================================
 
-    Plain spikes are counted one by one; of graded ones the payloads are added up.
+    Plain spikes are counted one by one, or as their gain says; of graded ones the payloads are
+    added up.
 
     Parameters
     ----------
     window : tuple of int               one number per spatial axis
     stride : int or tuple, optional     default: the window
     padding : int, tuple, or tuple of pairs
-    by : {"count", "any"}
+    by : {"count", "largest", "any"}
 
     Raises
     ------
@@ -45,7 +50,8 @@ class MaxPool:
 
     Notes
     -----
-    By count: B. Rueckauer et al., Conversion of continuous-valued deep networks to efficient
+    ``"count"`` can send more than the largest input, where the lead changes. It is of
+    B. Rueckauer et al., Conversion of continuous-valued deep networks to efficient
     event-driven networks for image classification, Front. Neurosci. 11:682 (2017).
     The clock engine only.
 
@@ -65,12 +71,12 @@ class MaxPool:
     by: str = "count"
 
     def __post_init__(self) -> None:
-        checks.choice("MaxPool", "by", self.by, ("count", "any"))
+        checks.choice("MaxPool", "by", self.by, ("count", "largest", "any"))
         pool = SumPool(self.window, self.stride, self.padding)  # which checks them
         object.__setattr__(self, "window", pool.window)
-        if self.by == "count" and math.prod(pool.window) > _MOST_PLACES:
+        if self.by != "any" and math.prod(pool.window) > _MOST_PLACES:
             raise ParameterError(
-                f"MaxPool.window must have at most {_MOST_PLACES} places for by='count', got "
+                f"MaxPool.window must have at most {_MOST_PLACES} places for by={self.by!r}, got "
                 f"{pool.window}; pool twice, or by='any'"
             )
 
@@ -79,26 +85,44 @@ class MaxPool:
         return SumPool(self.window, self.stride, self.padding).output_shape(shape)
 
     def attach(
-        self, network: Network, before: Population, name: str, *, delay: float = 0.0
+        self,
+        network: Network,
+        before: Population,
+        name: str,
+        *,
+        delay: float = 0.0,
+        gain: Any = None,
+        period: int | None = None,
     ) -> Population:
-        """Add the pooling neurons to a network, and connect them; all or nothing."""
+        """Add the pooling neurons to a network, and connect them; all or nothing.
+
+        ``gain`` is that of :meth:`Network.connect`, where spikes do not all count as one. With
+        ``by="largest"`` counting starts again every ``period`` steps: in step 1, 1 + period ...
+        """
         shape = self.output_shape(before.shape)
         places = list(product(*map(range, self.window)))
-        model = ANY if self.by == "any" else counting_model(len(places))
         kept = dict(network.projections)
-        layer = network.add(model.neurons(shape), name)
+        layer = network.add(self._neurons(shape, len(places), before.is_graded, period), name)
         try:
             if self.by == "any":
                 rule = SumPool(self.window, self.stride, self.padding)
-                network.connect(before, layer, rule, delay=delay)
-            for k, place in enumerate(places if self.by == "count" else []):
+                network.connect(before, layer, rule, delay=delay, gain=gain)
+            for k, place in enumerate(places if self.by != "any" else []):
                 rule = WindowPlace(self.window, self.stride, self.padding, place)
-                network.connect(before, layer, rule, delay=delay, port=k)
+                network.connect(before, layer, rule, delay=delay, port=k, gain=gain)
         except Exception:
             network.projections = kept
             del network.populations[name]
             raise
         return layer
+
+    def _neurons(self, shape: Any, places: int, graded: bool, period: int | None) -> Neurons:
+        if self.by == "any":
+            return ANY.neurons(shape)
+        if self.by == "count":
+            return counting_model(places).neurons(shape)
+        given = {} if period is None else {"period": float(period)}
+        return largest_model(places, graded, period is not None).neurons(shape, **given)
 
 
 def _forget(x):
@@ -147,29 +171,74 @@ def _fires_{n}(now):
 
 def _fire_{n}({counts}, most, now):
     return {counts}, most, now
+
+def _keep_{n}({counts}, most, sent):
+    return {counts}, most, sent
+
+def _restart_{n}({counts}, most, sent, t, period):
+    if (t - 1) % period == 0:
+        return {zeros}, 0.0, 0.0
+    return {counts}, most, sent
+
+def _compare_{n}({counts}, most, sent, weight, port):
+    if port == 0:
+        c0 += weight
+{additions}
+    most = 0.0
+{comparisons}
+    return {counts}, most, sent
+
+def _changes_{n}(most, sent):
+    return most != sent
+
+def _change_{n}(most, sent):
+    return most - sent
+
+def _send_{n}({counts}, most, sent):
+    return {counts}, most, most
 """
 _BRANCH = """
     elif port == {k}:
         c{k} += weight
         if c{k} > most:
             most, now = c{k}, weight"""
+_ADDITION = """
+    elif port == {k}:
+        c{k} += weight"""
+_COMPARISON = """
+    if c{k} > most:
+        most = c{k}"""
+_COUNTING = ("advance", "receive", "fires", "fire")
+_LARGEST = ("keep", "restart", "compare", "changes", "change", "send")
 
 
 def _functions(n: int) -> None:
     """Write the functions of a window of ``n`` places, and put them into this module."""
-    counts = ", ".join(f"c{k}" for k in range(n))
-    branches = "".join(_BRANCH.format(k=k) for k in range(1, n))
-    exec(_SOURCE.format(n=n, counts=counts, branches=branches), globals())  # the text above
+    written = _SOURCE.format(
+        n=n,
+        counts=", ".join(f"c{k}" for k in range(n)),
+        zeros=", ".join(["0.0"] * n),
+        branches="".join(_BRANCH.format(k=k) for k in range(1, n)),
+        additions="".join(_ADDITION.format(k=k) for k in range(1, n)),
+        comparisons="".join(_COMPARISON.format(k=k) for k in range(n)),
+    )
+    exec(written, globals())  # the text above
 
 
 def __getattr__(name: str) -> Any:
     """Functions that another process asks for by name, when it unpickles a network."""
     kind, _, n = name.rpartition("_")
-    known = kind in ("_advance", "_receive", "_fires", "_fire") and n.isdigit()
-    if known and 1 <= int(n) <= _MOST_PLACES:
+    if kind[1:] in _COUNTING + _LARGEST and n.isdigit() and 1 <= int(n) <= _MOST_PLACES:
         _functions(int(n))
         return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _made(n: int, kind: str) -> Any:
+    """A function of a window of ``n`` places."""
+    if f"_{kind}_{n}" not in globals():
+        _functions(n)
+    return globals()[f"_{kind}_{n}"]
 
 
 @cache
@@ -179,9 +248,30 @@ def counting_model(n: int) -> NeuronModel:
     State: how often each port got a spike; ``most``, the largest of these, and ``now``, what came
     in this step from the port that has it. Ports are served in their order in every step.
     """
-    if f"_receive_{n}" not in globals():
-        _functions(n)
-    made = {kind: globals()[f"_{kind}_{n}"] for kind in ("advance", "receive", "fires", "fire")}
+    made = {kind: _made(n, kind) for kind in _COUNTING}
     state = {f"c{k}": 0.0 for k in range(n)} | {"most": 0.0, "now": 0.0}
-    ports = tuple(f"place{k}" for k in range(n))
-    return NeuronModel(name="MaxPool", state=state, ports=ports, **made)
+    return NeuronModel(name="MaxPool", state=state, ports=_places(n), **made)
+
+
+@cache
+def largest_model(n: int, graded: bool, restarts: bool) -> NeuronModel:
+    """Neurons with ``n`` ports: they send what the largest sum has changed by.
+
+    State: the sum of each port; ``most``, the largest of these and 0, and ``sent``, what it was
+    when the neuron sent last. Plain spikes must make sums that grow by what a spike counts.
+    """
+    return NeuronModel(
+        name="MaxPool",
+        state={f"c{k}": 0.0 for k in range(n)} | {"most": 0.0, "sent": 0.0},
+        params={"period": 1.0} if restarts else {},
+        ports=_places(n),
+        advance=_made(n, "restart" if restarts else "keep"),
+        receive=_made(n, "compare"),
+        fires=_made(n, "changes"),
+        fire=_made(n, "send"),
+        payload=_made(n, "change") if graded else None,
+    )
+
+
+def _places(n: int) -> tuple[str, ...]:
+    return tuple(f"place{k}" for k in range(n))

@@ -28,7 +28,10 @@ NEEDS_COMPILER = pytest.mark.skipif(not JIT, reason="takes minutes without the c
 
 def run(snn, sample, dtype="float64"):
     """One run with all that is asked below."""
-    record = {layer.name: ["spikes", "v"] for layer in snn.plan.layers if layer.pool is None}
+    record = {
+        layer.name: ["spikes"] if layer.pool is not None else ["spikes", "v"]
+        for layer in snn.plan.layers
+    }
     options = {"dtype": dtype} if snn.engine == "clock" else {"times": [snn.code.end]}
     inputs = {"input": snn.encode(sample)}
     return ns.simulate(
@@ -79,15 +82,29 @@ def test_the_engine_sends_what_plain_numpy_sends_in_every_step(method, kind):
 
 
 @NEEDS_COMPILER
-def test_max_pooling_by_counts_passes_what_plain_numpy_passes():
+@pytest.mark.parametrize("method", ["percentile", "signed", "burst", "phase", "few-spike"])
+def test_max_pooling_sends_what_the_largest_of_a_window_sends(method):
     rng = np.random.default_rng(4)
     plan = residual(rng, pool="max")
     x = rng.normal(0.3, 0.6, (20, *plan.input_shape))
-    snn = convert(plan, x, steps=9)
+    snn = convert(plan, x, method=method, **OPTIONS[method])
     how = expected(snn, x[:2])
+    source = next(layer for layer in plan.layers if layer.pool is not None).terms[0].source
+    if not snn.code.repeats:  # or of each period
+        largest = plan_largest(how.said(source))
+        np.testing.assert_allclose(how.said("pool"), largest, atol=1e-12)
     outputs = how.wanted(snn.plan.layers[-1])
     for k in range(2):
-        np.testing.assert_allclose(snn.outputs(run(snn, x[k])), outputs[k], atol=1e-9)
+        result = run(snn, x[k])
+        found = sent_by(result.spikes["pool"], how.last + 1)
+        np.testing.assert_allclose(found, how.sent["pool"][:, k].reshape(found.shape), atol=1e-6)
+        np.testing.assert_allclose(snn.outputs(result), outputs[k], atol=1e-9)
+
+
+def plan_largest(x):
+    """The largest of windows of 2 by 2, channels last."""
+    n, height, width, channels = x.shape
+    return x.reshape(n, height // 2, 2, width // 2, 2, channels).max(axis=(2, 4))
 
 
 @NEEDS_COMPILER
@@ -429,9 +446,6 @@ def test_runs_of_converted_networks_are_priced_and_saved(tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "phase"}, "cannot follow max-pooling, which residual has"),
-        ({"method": "few-spike"}, "'first-spike', or train with average pooling"),
-        ({"method": "signed"}, "cannot follow max-pooling"),
         ({"method": "qcfs"}, "has no ceiling, so that no threshold was trained"),
         ({"method": "mse", "threshold": "best"}, "threshold must be one of"),
         ({"method": "burst", "reset": "zero"}, "reset must be 'subtract' for method='burst'"),

@@ -25,6 +25,10 @@ def naive(spikes: np.ndarray, window, stride, padding, by: str) -> np.ndarray:
             if by == "any":
                 out[:, y, x] = part.max(axis=1)
                 continue
+            if by == "largest":
+                most = np.cumsum(part, axis=0).max(axis=1)
+                out[:, y, x] = np.diff(most, axis=0, prepend=0)
+                continue
             best = np.cumsum(part, axis=0).argmax(axis=1)  # the first of several
             out[:, y, x] = np.take_along_axis(part, best[:, None], axis=1)[:, 0]
     return out
@@ -43,10 +47,10 @@ def pooled(spikes: np.ndarray, pool: ns.MaxPool, **options) -> np.ndarray:
 
 
 @given(
-    st.tuples(st.integers(1, 3), st.integers(1, 3)),
+    st.sampled_from([(1, 2), (2, 2), (3, 2)]),
     st.tuples(st.integers(1, 3), st.integers(1, 3)),
     st.integers(0, 1),
-    st.sampled_from(["count", "any"]),
+    st.sampled_from(["count", "largest", "any"]),
     st.integers(0, 1000),
 )
 def test_pooling_equals_the_obvious_loops(window, stride, padding, by, seed):
@@ -57,15 +61,26 @@ def test_pooling_equals_the_obvious_loops(window, stride, padding, by, seed):
     assert np.array_equal(found, naive(spikes, window, stride, padding, by))
 
 
+def test_behind_graded_spikes_the_largest_sum_is_sent_and_may_be_taken_back():
+    net = ns.Sequential(ns.SpikeSource((2, 1, 1), graded=True))
+    net.add(ns.MaxPool((2, 1), by="largest"), name="pool")
+    given = ([0, 1, 1, 2, 3, 4], [0, 0, 1, 0, 1, 1], [2.0, 1.0, 2.5, -2.0, -1.5, 1.0])
+    result = ns.simulate(net.network, 6, inputs={"input": given}, progress=False)
+    found = result.spikes["pool"]  # sums 2, 3 and 2.5, 1 and 2.5, 1 and 1, 1 and 2
+    assert found.times.tolist() == [0, 1, 2, 3, 4]
+    assert found.payload.tolist() == [2.0, 1.0, -0.5, -1.5, 1.0]
+
+
 def test_threads_change_nothing_and_other_processes_can_read_it():
     rng = np.random.default_rng(1)
     spikes = (rng.random((20, 8, 8, 3)) < 0.2).astype(int)
-    pool = ns.MaxPool((2, 2))
-    assert np.array_equal(pooled(spikes, pool), pooled(spikes, pool, threads=3))
-    net = ns.Sequential(ns.SpikeSource((4, 4, 1), times=[1], ids=[5]))
-    net.add(pool, name="pool")
-    again = pickle.loads(pickle.dumps(net.network))
-    assert ns.simulate(again, 3, progress=False).counts["pool"].tolist() == [1, 0, 0, 0]
+    for by in ("count", "largest"):
+        pool = ns.MaxPool((2, 2), by=by)
+        assert np.array_equal(pooled(spikes, pool), pooled(spikes, pool, threads=3))
+        net = ns.Sequential(ns.SpikeSource((4, 4, 1), times=[1], ids=[5]))
+        net.add(pool, name="pool")
+        again = pickle.loads(pickle.dumps(net.network))
+        assert ns.simulate(again, 3, progress=False).counts["pool"].tolist() == [1, 0, 0, 0]
 
 
 def test_synapses_are_as_many_as_places():

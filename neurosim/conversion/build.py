@@ -59,7 +59,8 @@ def build(
     for layer in plan.layers:
         if layer.pool is not None:
             before = at[layer.terms[0].source]
-            at[layer.name] = layer.pool.attach(net, before, layer.name)
+            again = {"gain": code.schedule, "period": code.repeats}
+            at[layer.name] = layer.pool.attach(net, before, layer.name, **again)
             continue
         reads_out = layer.activation == "read-out"
         theta = 1.0 if reads_out else thresholds[layer.name]

@@ -52,9 +52,9 @@ class RateCode:
     hold: float = 0.0
 
     inputs = ("direct", "rate", "events")
-    pools = True  # spiking max-pooling by counts can follow
     anytime = True  # the read-out is meaningful before the last step
     schedule = None  # the gain of projections that carry the code
+    repeats = None  # steps after which it begins again, and so does max-pooling
 
     @property
     def highest(self) -> float:
@@ -120,8 +120,6 @@ class RateCode:
 class SignedCode(RateCode):
     """Counts that can be taken back: a spike of -1 while v < 0 and the count is above 0."""
 
-    pools = False
-
     def neurons(self, shape: Any, bias: np.ndarray, *, driven: bool, depth: int) -> Neurons:
         return neurons.SIGNED.neurons(
             shape, initial={"v": self.start_potential}, bias=bias + self.hold
@@ -145,8 +143,6 @@ class BurstCode(RateCode):
     """Up to ``most`` spikes in one step, so that nothing waits behind a full one."""
 
     most: int = 5
-
-    pools = False  # pooling neurons pass on spikes, not how many they stand for
 
     @property
     def highest(self) -> float:
@@ -190,7 +186,6 @@ class PhaseCode(RateCode):
 
     period: int = 8
 
-    pools = False
     inputs = ("direct",)
 
     @property
@@ -200,6 +195,10 @@ class PhaseCode(RateCode):
     @property
     def start_potential(self) -> float:
         return self.v0 * binary_weight(self.period, self.period)
+
+    @property
+    def repeats(self) -> int:
+        return self.period
 
     @property
     def schedule(self) -> Schedule:
@@ -243,7 +242,6 @@ class FewSpikeCode(RateCode):
     With K = ``steps`` bits, a layer of depth d speaks in the steps (d - 1) K + 1 ... d K.
     """
 
-    pools = False
     inputs = ("direct",)
     anytime = False
 

@@ -94,16 +94,7 @@ def make_code(
         )
     if hold and known.code in (PhaseCode, FewSpikeCode):
         raise ParameterError(f"convert.hold must be 0 for method={method!r}, got {hold!r}")
-    code = known.code(**given)
-    pools = [layer.name for layer in plan.layers if layer.pool is not None]
-    if pools and not code.pools:
-        able = [name for name, other in METHODS.items() if other.code.pools]
-        raise ParameterError(
-            f"convert: method={method!r} cannot follow max-pooling, which {plan.source} has "
-            f"({', '.join(pools)}); take one of {', '.join(map(repr, (*able, FIRST_SPIKE)))}, or "
-            "train with average pooling"
-        )
-    return code
+    return known.code(**given)
 
 
 def _steps(method: str, plan: "Plan", steps: int | None, bits: int | None) -> int:

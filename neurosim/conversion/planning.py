@@ -204,7 +204,8 @@ class _Walk:
             self.unsupported.append((node.name, "MaxPool of values without a ReLU", remedy))
             return _source(name, shape)
         try:
-            pool = MaxPool(node.window, node.stride, node.extended(value.shape[1:]))
+            padding = node.extended(value.shape[1:])
+            pool = MaxPool(node.window, node.stride, padding, by="largest")
         except ParameterError as error:
             self.unsupported.append((node.name, "MaxPool", str(error)))
             return _source(name, shape)

@@ -71,7 +71,7 @@ class Run:
     def through(self, layer: "PlanLayer") -> np.ndarray:
         """Run one hidden layer; return what it sent."""
         if layer.pool is not None:
-            sent = pooled(self.sent[layer.terms[0].source], layer.pool)
+            sent = pooled(self.sent[layer.terms[0].source], layer.pool, self.code)
             self.sent[layer.name] = sent
             return sent
         theta = self.thresholds[layer.name]
@@ -112,15 +112,20 @@ def deepest(plan: "Plan") -> int:
     return max(depths(plan)[layer.name] for layer in plan.spiking)
 
 
-def pooled(sent: np.ndarray, pool: "MaxPool") -> np.ndarray:
-    """Spiking max-pooling by counts, of int8[steps, samples, *space, channels].
+def pooled(sent: np.ndarray, pool: "MaxPool", code: "RateCode") -> np.ndarray:
+    """Spiking max-pooling by the largest so far, of int8[steps, samples, *space, channels].
 
-    The spikes of that place of a window pass which has sent most so far, the first of several.
+    What the largest of a window has grown by, in spikes; codes that repeat begin again.
     """
-    places = seen_by(sent.reshape(-1, *sent.shape[2:]), pool)
-    places = places.reshape(*sent.shape[:2], *places.shape[1:])
-    leader = np.argmax(np.cumsum(places, axis=0, dtype=np.int32), axis=-1)
-    return np.take_along_axis(places, leader[..., np.newaxis], axis=-1)[..., 0]
+    out, total, most = [], 0.0, 0.0
+    for t, spikes in enumerate(sent):
+        if code.repeats and (t - 1) % code.repeats == 0:
+            total, most = 0.0, 0.0
+        total = total + code.gain(t) * seen_by(spikes, pool)
+        largest = total.max(axis=-1)
+        out.append(np.rint((largest - most) / code.gain(t)))
+        most = largest
+    return np.array(out, np.int8)
 
 
 def seen_by(x: np.ndarray, pool: "MaxPool") -> np.ndarray:
