@@ -8,7 +8,6 @@ from .chip import Chip as Chip
 from .chip import Constant as Constant
 from .chip import NoPrice as NoPrice
 from .compare import Comparison as Comparison
-from .compare import Recording as Recording
 from .compare import Row as Row
 from .compare import compare as compare
 from .counts import Census as Census
@@ -24,6 +23,7 @@ from .quantised import QuantisedFor as QuantisedFor
 from .quantised import quantise_for as quantise_for
 from .refusal import DoesNotFit as DoesNotFit
 from .refusal import Remedy as Remedy
+from .runs import Recording as Recording
 from .sanafe import import_sanafe as import_sanafe
 from .validation import ValidationRow as ValidationRow
 from .validation import ValidationTable as ValidationTable

@@ -1,28 +1,25 @@
 """What would this run cost on these chips, side by side?"""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from os import PathLike
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from neurosim import checks
 from neurosim.errors import ParameterError
 
 from .bands import Band
 from .break_even import BreakEven, break_even
-from .census import census
 from .chip import Chip
-from .counts import Census, add
+from .counts import Census
 from .energy import Estimate, price
 from .load import list_chips, load_chip
 from .mapping import Mapping
 from .refusal import DoesNotFit, Remedy
 from .remedies import place_or_advise
 from .routes import grid_of, has_links
+from .runs import count_runs, results_of
 from .wiring import wire
-
-if TYPE_CHECKING:
-    from neurosim.network import Network
 
 # Beside every result: accumulates, and the dense, quantised and sparse twins.
 TWIN = "ann-int8"
@@ -146,40 +143,6 @@ class Comparison:
         return text
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Recording:
-    """A raster from elsewhere, in place of a Result: for :func:`compare`.
-
-    Attributes
-    ----------
-    network : Network
-    spikes : dict               population -> (times, ids), or anything with these attributes;
-                                every population, sources too; [ms], or steps
-    duration : float            [ms], or steps
-    t_start : float
-    """
-
-    network: Any
-    spikes: dict[str, Any]
-    duration: float
-    t_start: float = 0.0
-
-
-def _results(result: Any) -> list[Any]:
-    results = list(result) if isinstance(result, Sequence) else [result]
-    if not results:
-        raise ParameterError("compare.result must hold at least one Result, got an empty list")
-    for one in results:
-        if not hasattr(one, "network") or not hasattr(one, "spikes"):
-            raise ParameterError(
-                "compare.result must be a Result of simulate, a Recording, or a list of them, "
-                f"got {type(one).__name__}"
-            )
-        if one.network is not results[0].network:
-            raise ParameterError("compare.result must be of one network; compare others apart")
-    return results
-
-
 def _chips(chips: Iterable[str | PathLike | Chip] | None) -> list[Chip]:
     if isinstance(chips, (str, PathLike, Chip)):
         chips = [chips]
@@ -199,21 +162,6 @@ def _chips(chips: Iterable[str | PathLike | Chip] | None) -> list[Chip]:
                 f"{chip.path}; rename one"
             )
     return sorted(unique.values(), key=lambda chip: chip.kind == "baseline")
-
-
-def _census(network: "Network", mapping: Mapping, results: list[Any], n: int) -> Census:
-    counts = [
-        census(
-            network,
-            mapping,
-            one.spikes,
-            duration=one.duration,
-            t_start=getattr(one, "t_start", 0.0),
-        )
-        for one in results
-    ]
-    total = counts[0] if len(counts) == 1 else add(counts)
-    return replace(total, n_inferences=n)
 
 
 def _signature(mapping: Mapping) -> tuple:
@@ -289,7 +237,8 @@ def compare(
     ----------
     result : Result or list of Result
         Runs of one network, with the spikes of all populations. Several are several
-        inferences, each from the resting state.
+        inferences, each from the resting state; one that goes on at the time at which the one
+        before ended is one run with it, so that spikes under way at the cut arrive.
     chips : list, optional
         Names, paths of chip files, or chips; default all that come with the package.
     tick : float, optional
@@ -323,7 +272,7 @@ def compare(
     >>> [(row.chip, row.fits, row.n_synops) for row in table.rows if row.kind == "chip"]
     [('loihi', True, 6)]
     """
-    results = _results(result)
+    results = results_of(result)
     n = len(results) if n_inferences is None else n_inferences
     n = checks.integer("compare", "n_inferences", n, low=1)
     if not isinstance(realtime, bool):
@@ -341,7 +290,8 @@ def compare(
             continue
         signature = _signature(mapping)
         if signature not in counted:
-            counted[signature] = _census(network, mapping, results, n)
+            counts = count_runs(network, mapping, results)
+            counted[signature] = replace(counts, n_inferences=n)
         counts = counted[signature]
         estimate = price(counts, chip, realtime=realtime)
         rows[chip.name] = _row(chip, mapping, counts, estimate)

@@ -70,8 +70,8 @@ def _barrier(census: Census, chip: Chip) -> dict[str, float]:
 def _busy(census: Census) -> np.ndarray:
     """Counts of the core costs: float[n_steps or 1, n_cores, 4], in the order of _PER_CORE."""
     c = census.cores
-    if census.n_cores == 0:
-        return np.zeros((1, 1, 4))
+    if census.n_cores == 0:  # sources alone: nothing is placed, the barrier still closes
+        return np.zeros((1 if census.steps is None else census.n_steps, 1, 4))
     if census.steps is None:
         each = [c[name] for name in ("synops", "active", "idle", "spikes")]
         return np.stack(each, axis=-1)[None].astype(float) / max(1, census.n_steps)

@@ -98,6 +98,30 @@ def test_a_run_cut_in_pieces_can_be_priced_by_its_pieces(result):
     row = ns.compare(pieces, chips=["loihi"], n_inferences=1).row("loihi")
     whole = ns.compare(result, chips=["loihi"]).row("loihi")
     assert (row.n_spikes, row.n_steps) == (whole.n_spikes, whole.n_steps)
+    # Spikes under way at the cut arrive behind it.
+    assert row.n_synops == whole.n_synops
+    assert row.energy_j == whole.energy_j
+
+
+def test_pieces_join_at_the_time_where_one_ended_and_other_runs_do_not(result):
+    sim = ns.Simulator(result.network)
+    # A tick may be cut in two, and is still one.
+    early, late = sim.run(25.5, progress=False), sim.run(24.5, progress=False)
+    assert ns.compare([early, late], chips=["loihi"]).row("loihi").n_steps == 50
+    sim.reset()
+    again = sim.run(25.5, progress=False)
+    row = ns.compare([early, late, again], chips=["loihi"]).row("loihi")
+    assert (row.n_steps, row.n_inferences) == (50 + 26, 3)
+
+
+def test_sources_without_neurons_have_rows():
+    net = ns.Network()
+    net.add(ns.SpikeSource(3, times=[1.0], ids=[0]), "a")
+    for realtime in (False, True):
+        table = ns.compare(ns.simulate(net, 20.0, progress=False), realtime=realtime)
+        assert {row.cores for row in table.rows if row.kind == "chip"} == {0}
+        loihi = table.row("loihi")
+        assert loihi.energy_j.nominal == pytest.approx(loihi.time_s.nominal * 0.104, rel=1e-9)
 
 
 def test_a_users_chip_file_stands_beside_the_shipped_ones(tmp_path):
