@@ -48,7 +48,6 @@ COSTS: dict[str, dict[str, str]] = {
         "sync": "time",
         "sync_one_tile": "time",
         "sync_multichip": "time",
-        "message_in": "time",
         "hop": "time",
         "pipeline": "time",
     },

@@ -3,13 +3,16 @@
 Every constant is marked *fitted* and *assumed by the file*: the header of such a file says
 where its values are from, and for Loihi most are not from there. SANA-FE charges the access
 of each mapped neuron in every step, and its update where it changed: idle neurons cost the
-access, active ones both. It knows neither static power nor capacities other than neurons.
+access, active ones both. A dendrite before the buffer is updated by each synaptic operation and
+is part of its price. It knows neither static power nor capacities other than neurons. A price
+that the file lacks, older forms of the file have other names for, is unpublished and never zero.
 
 The file may come from a stranger: it is read as plain data of bounded size, without aliases.
 """
 
 import os
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +25,8 @@ from .schema import parse_chip
 
 _RANGE = re.compile(r"(.*)\[(\d{1,6})\.\.(\d{1,6})\]")
 _WAYS = ("east", "west", "north", "south")
-_LATENCIES = {
-    "message_in": ("axon_in", "latency_message_in"),
-    "spike_out": ("soma", "latency_spike_out"),
-}
+# What SANA-FE takes for a core that does not say.
+_MOST_NEURONS = 1024
 
 
 def _fault(path: str, where: str, rule: str, remedy: str) -> FormatError:
@@ -51,6 +52,8 @@ def _parsed(path: Path) -> Any:
     except UnicodeDecodeError:
         raise _fault(str(path), "the file", "is not UTF-8 text", "save it as UTF-8") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
+        if isinstance(error, FormatError):
+            raise
         what = " ".join(str(error).split())[:120]
         raise _fault(str(path), "the file", f"is not YAML ({what})", "correct it") from None
 
@@ -74,16 +77,26 @@ class _File:
             raise _fault(self.path, f"{where}.{key}", "must be a list", "see loihi.yaml")
         return [self.table(one, f"{where}.{key}") for one in value]
 
-    def number(self, unit: dict, key: str, default: float = 0.0) -> float:
-        value = self.table(unit.get("attributes", {}), str(unit.get("name"))).get(key, default)
+    def number(self, unit: dict, key: str) -> float | None:
+        """A number that is not negative, or None where the file does not give it."""
+        # A unit without attributes is written as an empty key.
+        attributes = unit.get("attributes") or {}
+        value = self.table(attributes, str(unit.get("name"))).get(key, ...)
+        if value is ...:
+            return None
         try:
-            found = float(value)
+            found = -1.0 if isinstance(value, bool) else float(value)
         except (TypeError, ValueError):
             found = -1.0
         if not 0 <= found < 1e9:
             rule = f"must be a number that is not negative, got {short(value)}"
             raise _fault(self.path, f"{unit.get('name')}.{key}", rule, "write it in SI units")
         return found
+
+    def sum_of(self, *terms: tuple[dict, str]) -> float | None:
+        """The sum of numbers of units; None where the file lacks one of them."""
+        found = [self.number(unit, key) for unit, key in terms]
+        return None if None in found else sum(found)
 
 
 def count_of(name: Any) -> int:
@@ -93,107 +106,173 @@ def count_of(name: Any) -> int:
     (32, 1)
     """
     match = _RANGE.fullmatch(str(name))
-    return 1 if match is None else max(1, int(match[3]) - int(match[2]) + 1)
+    if match is None:
+        return 1
+    first, last = int(match[2]), int(match[3])
+    if last < first:
+        raise ValueError(f"the range of {short(name)} ends before it begins")
+    return last - first + 1
 
 
-def _constant(value: float, unit: str, source: dict, low: float | None = None) -> dict:
-    low = value if low is None else low
-    low, high = min(low, value), max(low, value)
-    note = "the file says zero" if value == 0 else "as the file says; where from is not checked"
-    return {
-        "value": f"{value:.9g} {unit}",
-        "low": f"{low:.9g} {unit}",
-        "high": f"{high:.9g} {unit}",
-        "scope": "incremental",
-        "basis": "fitted",
-        "group": "sanafe_file",
-        "source": source | {"note": note},
-        "read": "primary",
-    }
+@dataclass(frozen=True, slots=True)
+class _Prices:
+    """Entries of a chip file from numbers of an architecture, in one unit."""
+
+    unit: str
+    source: dict
+
+    def entry(self, value: float | None, other: float | None = None) -> dict:
+        """A constant between ``value`` and ``other``; unpublished where there is no number."""
+        if value is None:
+            return {"basis": "unpublished", "note": "the file does not give it"}
+        ends = [value, value if other is None else other]
+        note = "the file says zero" if value == 0 else "as the file says; where from is not checked"
+        return {
+            "value": f"{value:.9g} {self.unit}",
+            "low": f"{min(ends):.9g} {self.unit}",
+            "high": f"{max(ends):.9g} {self.unit}",
+            "scope": "incremental",
+            "basis": "fitted",
+            "group": "sanafe_file",
+            "source": self.source | {"note": note},
+            "read": "primary",
+        }
 
 
-def _formats(file: _File, core: dict, source: dict) -> tuple[list[str], dict, dict]:
+@dataclass(frozen=True, slots=True)
+class _Units:
+    """The units of a core that are read: the first of each kind, and all synapses."""
+
+    synapses: list[dict]
+    dendrite: dict
+    soma: dict
+    axon_in: dict
+    axon_out: dict
+    others: list[str]
+
+    @classmethod
+    def of(cls, file: _File, core: dict) -> "_Units":
+        found, others = {}, []
+        for kind in ("dendrite", "soma", "axon_in", "axon_out"):
+            units = file.list_of(core, kind, "core")
+            found[kind] = units[0] if units else {"name": kind}
+            others += [f"{kind} {unit.get('name')}" for unit in units[1:]]
+        synapses = file.list_of(core, "synapse", "core")
+        if not synapses:
+            raise _fault(file.path, "core.synapse", "is missing", "add a synapse unit")
+        return cls(synapses, others=others, **found)
+
+
+def _dendrite(file: _File, core: dict, units: _Units, key: str) -> float:
+    """What the dendrite adds to a synaptic operation.
+
+    With the buffer of a core before its soma the dendrite is updated once by each operation.
+
+    Raises
+    ------
+    FormatError
+        It has a price, and the buffer is elsewhere: then the updates follow from no raster.
+    """
+    value = file.number(units.dendrite, key) or 0.0
+    place = file.table(core.get("attributes") or {}, "core").get("buffer_position", "soma")
+    if value and place != "soma":
+        where = f"{units.dendrite.get('name')}.{key}"
+        rule = f"has a price where the buffer_position is {short(place)}"
+        raise _fault(file.path, where, rule, "only buffers before the soma are counted")
+    return value
+
+
+def _formats(file: _File, core: dict, units: _Units, source: dict) -> tuple[list[str], dict, dict]:
     """Names of the synapse units, their energies, and the time of the first."""
-    energies, units = {}, file.list_of(core, "synapse", "core")
-    for unit in units:
+    energies, joules = {}, _Prices("J", source)
+    more = _dendrite(file, core, units, "energy_update")
+    for unit in units.synapses:
         name = re.sub("[^a-z0-9._-]", "_", str(unit.get("name", "synapse")).lower())[:40]
         word = next((word for word in ("conv", "dense", "sparse") if word in name), name)
         price = file.number(unit, "energy_process_spike")
-        energies.setdefault(word, _constant(price, "J", source))
-    if not units:
-        raise _fault(file.path, "core.synapse", "is missing", "add a synapse unit")
-    time = _constant(file.number(units[0], "latency_process_spike"), "s", source)
-    return list(energies), energies, time
+        energies.setdefault(word, joules.entry(None if price is None else price + more))
+    seconds = file.number(units.synapses[0], "latency_process_spike")
+    if seconds is not None:
+        seconds += _dendrite(file, core, units, "latency_update")
+    return list(energies), energies, _Prices("s", source).entry(seconds)
 
 
 def _sync(file: _File, source: dict) -> dict[str, dict]:
     """The barrier: a number, or a table over tiles of which the two ends are taken."""
-    attributes = file.table(file.architecture.get("attributes", {}), "architecture.attributes")
-    value = attributes.get("latency_sync", 0.0)
+    attributes = file.table(file.architecture.get("attributes") or {}, "architecture.attributes")
+    value, seconds = attributes.get("latency_sync"), _Prices("s", source)
     if isinstance(value, dict) and value:
         ends = sorted((int(k), float(v)) for k, v in value.items())
         return {
-            "sync_one_tile": _constant(ends[0][1], "s", source),
-            "sync": _constant(ends[-1][1], "s", source),
+            "sync_one_tile": seconds.entry(ends[0][1]),
+            "sync": seconds.entry(ends[-1][1]),
         }
-    return {"sync": _constant(float(value or 0.0), "s", source)}
+    return {"sync": seconds.entry(None if value is None else float(value))}
 
 
-def _energies(file: _File, tile: dict, core: dict, source: dict) -> tuple[dict, dict]:
-    """The tables [energy] and [latency]."""
-    soma = next(iter(file.list_of(core, "soma", "core")), {"name": "soma"})
-    axon_in = next(iter(file.list_of(core, "axon_in", "core")), {"name": "axon_in"})
-    axon_out = next(iter(file.list_of(core, "axon_out", "core")), {"name": "axon_out"})
-    units = {"soma": soma, "axon_in": axon_in}
-    access = file.number(soma, "energy_access_neuron")
-    active = access + file.number(soma, "energy_update_neuron")
+def _energies(file: _File, tile: dict, units: _Units, source: dict) -> dict:
+    """The table [energy], apart from the synapses."""
+    access = (units.soma, "energy_access_neuron")
     hop = {way: file.number(tile, f"energy_{way}_hop") for way in _WAYS}
-    energy = {
-        "neuron_idle": _constant(access, "J", source),
-        "neuron_active": _constant(active, "J", source),
-        "spike_out": _constant(file.number(soma, "energy_spike_out"), "J", source),
-        "axon_in": _constant(file.number(axon_in, "energy_message_in"), "J", source),
-        "axon_out": _constant(file.number(axon_out, "energy_message_out"), "J", source),
+    joules = _Prices("J", source)
+    return {
+        "neuron_idle": joules.entry(file.sum_of(access)),
+        "neuron_active": joules.entry(file.sum_of(access, (units.soma, "energy_update_neuron"))),
+        "spike_out": joules.entry(file.number(units.soma, "energy_spike_out")),
+        "axon_in": joules.entry(file.number(units.axon_in, "energy_message_in")),
+        "axon_out": joules.entry(file.number(units.axon_out, "energy_message_out")),
         "hop": {
-            "x": _constant(hop["east"], "J", source, hop["west"]),
-            "y": _constant(hop["north"], "J", source, hop["south"]),
+            "x": joules.entry(hop["east"], hop["west"]),
+            "y": joules.entry(hop["north"], hop["south"]),
         },
         "intra_tile": {"absent": "no energy within a tile in SANA-FE"},
         "chip_link": {"absent": "one mesh in SANA-FE"},
         "sync": {"absent": "no energy of the barrier in SANA-FE"},
         "io": {"basis": "unpublished", "note": "SANA-FE has inputs on cores"},
     }
-    access = file.number(soma, "latency_access_neuron")
-    latency = {
-        "neuron_idle": _constant(access, "s", source),
-        "neuron_active": _constant(
-            access + file.number(soma, "latency_update_neuron"), "s", source
-        ),
-        "hop": _constant(file.number(tile, "latency_east_hop"), "s", source),
-    }
-    for name, (unit, key) in _LATENCIES.items():
-        latency[name] = _constant(file.number(units[unit], key), "s", source)
-    return energy, latency | _sync(file, source)
+
+
+def _latencies(file: _File, tile: dict, units: _Units, source: dict) -> dict:
+    """The table [latency], apart from the synapses."""
+    access, seconds = (units.soma, "latency_access_neuron"), _Prices("s", source)
+    active = file.sum_of(access, (units.soma, "latency_update_neuron"))
+    return {
+        "neuron_idle": seconds.entry(file.sum_of(access)),
+        "neuron_active": seconds.entry(active),
+        "spike_out": seconds.entry(file.number(units.soma, "latency_spike_out")),
+        "hop": seconds.entry(file.number(tile, "latency_east_hop")),
+    } | _sync(file, source)
+
+
+def _only(file: _File, parent: dict, kind: str, where: str) -> dict:
+    found = file.list_of(parent, kind, where)
+    if len(found) != 1:
+        rule = f"must hold one kind of {kind}, got {len(found)}"
+        raise _fault(file.path, f"{where}.{kind}", rule, "describe others in chip files")
+    return found[0]
+
+
+def _evidence(units: _Units) -> str:
+    left = (
+        "Read from a SANA-FE architecture; no static power, no memory walls, no time of messages."
+    )
+    if units.others:
+        named = ", ".join(units.others)
+        left += f" Not read: {named if len(named) <= 300 else named[:297] + '...'}."
+    return left
 
 
 def _document(file: _File, name: str) -> dict[str, Any]:
-    attributes = file.table(file.architecture.get("attributes", {}), "architecture.attributes")
-    tiles = file.list_of(file.architecture, "tile", "architecture")
-    if len(tiles) != 1:
-        rule = f"must hold one kind of tile, got {len(tiles)}"
-        raise _fault(file.path, "architecture.tile", rule, "describe others in chip files")
-    cores = file.list_of(tiles[0], "core", "tile")
-    if len(cores) != 1:
-        rule = f"must hold one kind of core, got {len(cores)}"
-        raise _fault(file.path, "tile.core", rule, "describe others in chip files")
-    tile, core = tiles[0], cores[0]
+    attributes = file.table(file.architecture.get("attributes") or {}, "architecture.attributes")
+    tile = _only(file, file.architecture, "tile", "architecture")
+    core = _only(file, tile, "core", "tile")
     n_tiles, per_tile = count_of(tile.get("name")), count_of(core.get("name"))
     source = {"ref": "a SANA-FE architecture", "at": Path(file.path).name[:100]}
     marks = {"source": source, "read": "primary"}
-    formats, synop, synop_time = _formats(file, core, source)
-    energy, latency = _energies(file, tile, core, source)
+    units = _Units.of(file, core)
+    formats, synop, synop_time = _formats(file, core, units, source)
     width = int(attributes.get("width", n_tiles))
-    limit = int(file.number(core, "max_neurons_supported", 1024))
+    limit = file.number(core, "max_neurons_supported")
     return {
         "chip": {
             "name": name,
@@ -201,7 +280,7 @@ def _document(file: _File, name: str) -> dict[str, Any]:
             "vendor": "unknown",
             "year": 2026,
             "tier": "C",
-            "evidence": "Read from a SANA-FE architecture; no static power, no memory walls.",
+            "evidence": _evidence(units),
             "schema_version": 1,
         },
         "time": marks | {"mode": "barrier_step"},
@@ -212,12 +291,18 @@ def _document(file: _File, name: str) -> dict[str, Any]:
             "tiles_y": int(attributes.get("height", max(1, n_tiles // max(1, width)))),
             "cores_per_tile": per_tile,
         },
-        "core": [marks | {"count": n_tiles * per_tile, "resources": {"neurons": limit}}],
+        "core": [
+            marks
+            | {
+                "count": n_tiles * per_tile,
+                "resources": {"neurons": _MOST_NEURONS if limit is None else int(limit)},
+            }
+        ],
         "neuron": dict(marks),
         "synapse": marks | {"formats": formats},
-        "energy": energy | {"synop": synop},
+        "energy": _energies(file, tile, units, source) | {"synop": synop},
         "power": {"chip_static": {"basis": "unpublished", "note": "SANA-FE has no static power"}},
-        "latency": latency | {"synop": synop_time},
+        "latency": _latencies(file, tile, units, source) | {"synop": synop_time},
     }
 
 

@@ -32,7 +32,7 @@ architecture:
                            latency_process_spike: 2.0e-9}
           dendrite:
             - name: dendrites
-              attributes: {model: accumulator, energy_update: 0.0, latency_update: 0.0}
+              attributes: {model: accumulator, energy_update: 5.0e-12, latency_update: 0.0}
           soma:
             - name: lif
               attributes: &SOMA
