@@ -12,6 +12,7 @@ FEATURES = {
     "step_synapse": "synaptic currents that last",
     "refractory": "a refractory period",
     "soft_reset": "a reset by subtraction",
+    "graded_spikes": "spikes that carry numbers",
 }
 
 

@@ -67,6 +67,11 @@ class Row:
     overruns: int = 0
     break_even: BreakEven | None = None
 
+    @property
+    def priced(self) -> bool:
+        """Whether something that happened has a price, or nothing has happened at all."""
+        return any((self.breakdown or {}).values()) or not self.unpriced
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:

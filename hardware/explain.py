@@ -6,6 +6,7 @@ from neurosim.units import format_quantity
 from .chip import Chip, Constant, NoPrice
 from .counts import Census
 from .energy import Estimate, Term, charged_synops, format_of
+from .twins import twin_rows
 
 _READ = {
     "primary": "read in the source",
@@ -34,40 +35,93 @@ def _term(term: Term) -> str:
     return f"  {term.path}: {counted} -> {energy}\n{_constant(term.constant)}"
 
 
-def _share(chip: Chip, census: Census, part: str) -> dict[str, float]:
-    """Counts of one population or projection, by the path of their price."""
+# Memory that operations and updates reach, where a chip file prices it apart from them.
+_OF_SYNAPSES = ("energy.weight_read", "energy.activation_read")
+_OF_NEURONS = ("energy.neuron_active", "energy.result_write")
+
+
+def _of_projection(chip: Chip, census: Census, part: str) -> dict[str, float | None]:
+    """Counts of a projection by the path of their price; None where it has no share of its own."""
+    counts = census.projections[part]
+    if chip.all_in:
+        return {"energy.all_in": counts.synops}
+    synop = f"energy.synop.{format_of(counts.kind, chip.synapse.formats)}"
+    if chip.synapse.charged == "full_row":
+        return {synop: None}
+    if chip.synapse.charged == "dense":
+        share = counts.macs / max(1, sum(p.macs for p in census.projections.values()))
+        rows = {path: n * share for path, _, n, _ in twin_rows(census, chip)}
+        memory = {path: rows[path] for path in _OF_SYNAPSES if path in chip.prices}
+        return {synop: charged_synops(census, chip)[0] * share} | memory
+    memory = {"energy.weight_read": counts.synops} if "energy.weight_read" in chip.prices else {}
+    return {synop: counts.synops} | memory
+
+
+def _of_population(chip: Chip, census: Census, part: str) -> dict[str, float | None]:
+    """Counts of a population by the path of their price; sources are on no core."""
+    counts = census.populations[part]
+    placed = counts.active + counts.idle > 0
+    if chip.all_in or not placed:
+        return {}
+    if chip.synapse.charged == "dense":
+        share = counts.n / max(1, int(census.cores["neurons"].sum()))
+        rows = {path: n * share for path, _, n, _ in twin_rows(census, chip)}
+        return {path: rows[path] for path in _OF_NEURONS if path in chip.prices}
+    found: dict[str, float | None] = {
+        "energy.neuron_active": counts.active,
+        "energy.neuron_idle": counts.idle,
+        "energy.spike_out": counts.spikes,
+    }
+    memory = {
+        "energy.state_access": 2 * (counts.active + counts.idle),
+        "energy.result_write": counts.spikes,
+    }
+    return found | {path: n for path, n in memory.items() if path in chip.prices}
+
+
+def _share(chip: Chip, census: Census, part: str) -> dict[str, float | None]:
     if part in census.projections:
-        name = format_of(census.projections[part].kind, chip.synapse.formats)
-        if chip.synapse.charged != "mapped":
-            raise ParameterError(
-                f"explain: {chip.name!r} charges {charged_synops(census, chip)[1]}, "
-                "which are not told apart by projection; leave the name out"
-            )
-        return {f"energy.synop.{name}": census.projections[part].synops}
+        return _of_projection(chip, census, part)
     if part in census.populations:
-        counts = census.populations[part]
-        return {
-            "energy.neuron_active": counts.active,
-            "energy.neuron_idle": counts.idle,
-            "energy.spike_out": counts.spikes if counts.active + counts.idle else 0,
-        }
+        return _of_population(chip, census, part)
     known = ", ".join((*census.populations, *census.projections))
     raise ParameterError(f"explain: name must be one of {known}, got {part!r}")
 
 
+def _without_share(chip: Chip, census: Census, part: str) -> str:
+    """Why a population has no cost of its own."""
+    if chip.all_in:
+        return "  all of it is inside energy.all_in, which counts synaptic operations"
+    spikes = census.populations[part].spikes
+    return f"  on no core: its {spikes:,} spikes are priced by the synapses that they reach"
+
+
 def _part(chip: Chip, census: Census, part: str) -> list[str]:
-    lines, total = [], 0.0
-    for path, count in _share(chip, census, part).items():
+    lines, total, shares = [], 0.0, _share(chip, census, part)
+    for path, count in shares.items():
         price = chip.price(path)
-        if isinstance(price, Constant):
+        if isinstance(price, Constant) and count is None:
+            counted = charged_synops(census, chip)[1]
+            what = f"{counted}, which are not told apart by projection"
+            lines.append(f"  {path}: {what}\n{_constant(price)}")
+        elif isinstance(price, Constant):
             energy = price.value * count
             total += energy
             text = format_quantity(energy, "J")
-            lines.append(f"  {path}: {count:,} -> {text}\n{_constant(price)}")
+            lines.append(f"  {path}: {_count(count)} -> {text}\n{_constant(price)}")
         elif isinstance(price, NoPrice):
-            lines.append(f"  {path}: {count:,}, {price.status}: {price.reason}")
-    head = f"{chip.title}, {part!r}: {format_quantity(total, 'J')} in events of its own"
-    return [head, *lines]
+            lines.append(f"  {path}: {_count(count)}, {price.status}: {price.reason}")
+    own = f"{format_quantity(total, 'J')} in events of its own"
+    if not shares or None in shares.values():
+        own = "no cost of its own"
+    head = f"{chip.title}, {part!r}: {own}"
+    return [head, *(lines or [_without_share(chip, census, part)])]
+
+
+def _count(count: float | None) -> str:
+    if count is None:
+        return "-"
+    return f"{count:,}" if isinstance(count, int) else f"{count:,.6g}"
 
 
 def _structure(chip: Chip) -> str:

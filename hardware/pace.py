@@ -36,6 +36,9 @@ def _pace(census: Census, chip: Chip, run: RunTime | None, realtime: bool) -> li
     }
     if mode in fast:
         notes.append(fast[mode] if not realtime else "steps are held to the tick of the network")
+    if run is not None and run.seconds == 0:
+        hold = "" if census.tick_s is None else "; realtime=True holds it for the network's time"
+        notes.append(f"nothing happens that takes time, so nothing leaks{hold}")
     if mode == "fixed_tick":
         tick = float(chip.time.tick_s or 0.0)
         deadline = isinstance(chip.price("latency.synop"), Constant)

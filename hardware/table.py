@@ -40,7 +40,6 @@ def _cells(row: "Row") -> list[str]:
     if not row.fits:
         return [row.chip, "no", *["-"] * 7, row.tier]
     many = row.n_inferences > 1
-    priced = any((row.breakdown or {}).values())
     energy = row.per_inference_j if many else row.energy_j
     cores = "-" if row.cores is None else f"{row.cores}"
     if row.chips and row.chips > 1:
@@ -52,7 +51,7 @@ def _cells(row: "Row") -> list[str]:
         cores,
         f"{row.n_spikes:,}",
         f"{row.n_synops:,}",
-        _band(energy, "J") if priced or not row.unpriced else "no price",
+        _band(energy, "J") if row.priced else "no price",
         _shares(row),
         "-" if seconds is None else format_quantity(seconds, "s"),
         "-" if row.power_w is None else format_quantity(row.power_w, "W"),

@@ -190,12 +190,16 @@ def _ticks(owner: str, delay: np.ndarray, tick: float) -> np.ndarray:
 
 
 def _features(populations: list[Any]) -> tuple[str, ...]:
-    """What the neurons need beyond integration, a threshold and a reset to a value."""
+    """What neurons and sources need beyond integration, a threshold and a reset to a value."""
     found = set()
     for population in populations:
+        if getattr(population.neurons, "graded", False):
+            found.add("graded_spikes")
         if population.is_source or not population.n:
             continue
         params, state = population.neurons.params, population.neurons.model.state
+        if population.neurons.model.payload is not None:
+            found.add("graded_spikes")
         if "tau_syn_exc" in params:
             found.add("two_exponential_synapses")
         elif "x_syn" in state:

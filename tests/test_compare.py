@@ -10,6 +10,7 @@ from small_chip import write_chip
 import neurosim as ns
 import neurosim.hardware as hw
 from neurosim.errors import ParameterError
+from neurosim.units import parse_quantity
 
 
 def simulated(n_in=40, n_hid=30, duration=50.0, seed=0):
@@ -148,10 +149,41 @@ def test_explain_gives_the_share_of_a_population_or_projection(table):
     assert f"energy.neuron_active: {counts.populations['hid'].active:,}" in text
     with pytest.raises(ParameterError, match="name must be one of hid, out, in, .*got 'hidden'"):
         table.explain("loihi", "hidden")
-    with pytest.raises(ParameterError, match="not told apart by projection"):
-        table.explain("odin", "hid->out")
+    # A row of the crossbar is no projection's, its constant and source are shown all the same.
+    text = table.explain("odin", "hid->out")
+    assert "not told apart by projection" in text
+    assert "8.43 pJ" in text
     with pytest.raises(ParameterError, match="chip must be one of loihi.*got 'xylo'"):
         table.explain("xylo")
+
+
+@pytest.mark.parametrize(
+    "chip", ["snn-step", "snn-45nm-ac", "ann-int8", "ann-bitserial", "tianjic"]
+)
+def test_the_shares_of_all_parts_are_the_energy_of_synapses_neurons_and_memory(result, chip):
+    table = ns.compare(result, chips=[chip])
+    counts, estimate = table.censuses[chip], table.estimates[chip]
+    total = 0.0
+    for part in (*counts.projections, *counts.populations):
+        head = table.explain(chip, part).splitlines()[0]
+        if head.endswith("no cost of its own"):
+            continue
+        amount, unit = head.rsplit(": ", 1)[1].split(" in events")[0].split(" ")
+        total += parse_quantity(f"{amount} {unit}", owner="test", name="share").value
+    whole = sum(
+        term.energy_j
+        for term in estimate.terms
+        # Spikes read are those of neurons and sources, not of a projection.
+        if term.category != "network" and not (chip[0] == "s" and "activation" in term.path)
+    )
+    assert total == pytest.approx(whole, rel=0.02)
+
+
+def test_explain_of_a_source_or_under_an_all_in_price_says_where_its_cost_is(result):
+    table = ns.compare(result, chips=["loihi", "tianjic"])
+    assert "on no core: its " in table.explain("loihi", "in")
+    assert "inside energy.all_in" in table.explain("tianjic", "hid")
+    assert "unpublished" not in table.explain("tianjic", "hid->out")
 
 
 def test_csv_and_json_hold_the_rows(table, tmp_path):
@@ -227,7 +259,15 @@ def test_silent_runs_have_rows():
     assert {row.n_synops for row in table.rows} == {0}
     assert all(row.per_synop_j is None for row in table.rows)
     assert np.isfinite([row.energy_j.nominal for row in table.rows]).all()
-    assert str(table)
+    # Chips that wait for events take no time, and say so; those with a tick or a barrier leak.
+    waiting = {row.chip for row in table.rows if any("nothing leaks" in note for note in row.notes)}
+    assert waiting == {"odin", "speck"}
+    assert table.row("truenorth").energy_j.nominal > 0
+    assert not table.row("akida").priced
+    assert table.row("tianjic").priced
+    assert "no price" in str(table)
+    shown = [text.get_text() for text in ns.plot.energy(table).texts]
+    assert shown[[row.chip for row in table.rows].index("tianjic")] == "0 J"
 
 
 def test_list_chips_are_the_default(result):

@@ -7,6 +7,9 @@ from typing import Any
 from ..errors import FormatError
 from ..hardware import check_chip, list_chips, load_chip
 
+# Of the values in JSON; a count is of clock cycles.
+_SI = {"energy": "J", "power": "W", "time": "s", "count": "cycles"}
+
 
 def chip_rows() -> list[dict[str, Any]]:
     """Return one row per chip of the package: what it is and how well it is known."""
@@ -63,7 +66,7 @@ def _price(price: Any) -> dict[str, Any]:
         "value": price.value,
         "low": price.low,
         "high": price.high,
-        "unit": price.dimension,
+        "unit": _SI[price.dimension],
         "scope": price.scope,
         "basis": price.basis,
         "conditions": dict(price.conditions),

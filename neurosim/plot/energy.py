@@ -136,10 +136,11 @@ def _missing(unpriced: tuple[str, ...]) -> str:
 
 
 def _refusal(ax: "Axes", k: int, row: Any, left: float) -> None:
-    reason = row.reason.split(";")[0] if not row.fits else "no energy has a price"
-    text = f"does not fit: {reason}" if not row.fits else reason
+    reason = "0 J" if row.priced else "no energy has a price"
+    if not row.fits:
+        reason = f"does not fit: {row.reason.split(';')[0]}"
     ax.annotate(
-        textwrap.fill(textwrap.shorten(text, 150, placeholder=" ..."), 76),
+        textwrap.fill(textwrap.shorten(reason, 150, placeholder=" ..."), 76),
         (left, k),
         xytext=(6, 0),
         textcoords="offset points",

@@ -73,10 +73,6 @@ def _text(band: Any, unit: str) -> str:
     return nominal if low == high else f"{nominal} ({low} .. {high})"
 
 
-def _priced(row: Any) -> bool:
-    return any((row.breakdown or {}).values()) or not row.unpriced
-
-
 def _energy(comparison: "Comparison") -> list[Any]:
     many = max(row.n_inferences for row in comparison.rows) > 1
     per = "per inference" if many else "of the run"
@@ -93,7 +89,7 @@ def _energy(comparison: "Comparison") -> list[Any]:
                 row.tier,
                 fits,
                 "-" if row.cores is None else row.cores,
-                "-" if not row.fits else _text(energy, "J") if _priced(row) else "no price",
+                "-" if not row.fits else _text(energy, "J") if row.priced else "no price",
                 "-" if row.per_synop_j is None else format_quantity(row.per_synop_j, "J"),
                 "-" if seconds is None else format_quantity(seconds, "s"),
                 "-" if row.power_w is None else format_quantity(row.power_w, "W"),
