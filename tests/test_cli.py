@@ -127,6 +127,8 @@ def test_every_shipped_chip_is_listed_shown_and_valid():
         code, out, _ = call("chips", "show", row["name"], "--json")
         details = json.loads(out)
         assert code == 0 and details["prices"]
+        units = {price["unit"] for price in details["prices"] if price["status"] == "priced"}
+        assert units <= {"J", "W", "s", "cycles"}
         text = call("chips", "show", row["name"])[1]
         assert details["title"] in text
         assert all(price["path"] in text for price in details["prices"])

@@ -270,6 +270,25 @@ def test_silent_runs_have_rows():
     assert shown[[row.chip for row in table.rows].index("tianjic")] == "0 J"
 
 
+def test_graded_spikes_are_named_where_a_chip_has_none():
+    source = ns.SpikeSource(2, times=[1], ids=[0], payloads=[2.5])
+    for made in (source, ns.GradedUnit(2, threshold=0.1)):
+        net = ns.Network(time="steps")
+        net.connect(net.add(made, "a"), net.add(ns.IF(2), "b"), weight=1.0)
+        table = ns.compare(ns.simulate(net, 5, progress=False), chips=["truenorth", "loihi2"])
+        noted = [row.chip for row in table.rows if "spikes that carry numbers" in str(row.notes)]
+        assert noted == ["truenorth"]
+
+
+def test_models_that_chip_files_name_are_models_of_the_package():
+    named = {model for name in hw.list_chips() for model in hw.load_chip(name).neuron.models}
+    assert all(callable(getattr(ns, model, None)) for model in named)
+    net = ns.Network(time="steps")
+    net.connect(net.add(ns.SpikeSource(2), "a"), net.add(ns.LoihiLIF(2), "b"), weight=1.0)
+    notes = hw.map_network(net, "loihi").notes
+    assert not any("assumed to run" in note for note in notes)
+
+
 def test_list_chips_are_the_default(result):
     assert {row.chip for row in ns.compare(result).rows} == set(hw.list_chips())
 
