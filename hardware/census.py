@@ -6,7 +6,8 @@ can be priced again and again.
 
 * Tick ``n`` holds the spikes with ``n * tick <= t < (n + 1) * tick``.
 * A spike of tick ``n`` reaches a synapse of delay ``d`` ticks in tick ``n + d``; that is one
-  synaptic operation, if the run has such a tick. Zero weights are not counted.
+  synaptic operation, if the run has such a tick. Zero weights are not counted. Synapses are
+  those of the network's description, whatever a simulator has set since.
 * A neuron is *active* in a tick with at least one arrival or spike of its own, else *idle*.
 * A *message* is a spike of a placed neuron to one distinct target core (two, where the chip
   needs a row for each sign); spikes of sources come from outside and are counted apart, and

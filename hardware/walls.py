@@ -2,7 +2,8 @@
 
 A chip file names them in ``[limits]``. Each is a number of the network alone, whatever the
 mapping, so it is checked first; inputs are sources, outputs the neurons of populations that
-reach no other, hidden neurons all the rest.
+reach none, hidden neurons all the rest: also those of a last layer with a loop, since outputs
+of a chip do not reach themselves.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,7 @@ def kinds_of(wiring: Wiring) -> np.ndarray:
     """uint8[n_total]: 0 hidden, 1 input, 2 output."""
     kinds = np.zeros(wiring.n_total, np.uint8)
     kinds[wiring.n_neurons :] = 1
-    reaching = {pre for pre, post in wiring.ends.values() if post != pre}
+    reaching = {pre for pre, _ in wiring.ends.values()}
     for name in wiring.placed:
         if name not in reaching:
             first = wiring.first[name]
@@ -46,12 +47,12 @@ def _inputs(wiring: Wiring) -> Count:
 
 def _hidden(wiring: Wiring) -> Count:
     need = int(np.count_nonzero(kinds_of(wiring) == 0))
-    return need, _largest_of(wiring, 0), "neurons that reach others"
+    return need, _largest_of(wiring, 0), "neurons that reach others or themselves"
 
 
 def _outputs(wiring: Wiring) -> Count:
     need = int(np.count_nonzero(kinds_of(wiring) == 2))
-    return need, _largest_of(wiring, 2), "neurons that reach no others"
+    return need, _largest_of(wiring, 2), "neurons that reach none"
 
 
 def _sources(wiring: Wiring) -> Count:

@@ -43,6 +43,10 @@ def test_loihis_nearest_neighbour_energy_is_predicted_within_a_quarter(table):
     assert found.model == pytest.approx(by_hand, rel=1e-12)
     assert found.label == "predicted"
     assert abs(found.error) < 0.25
+    # At the active price of the updates, too, which the docs give beside it.
+    assert 76_800 * (708 * 23.6e-12 + 60 * 81e-12) / found.measured - 1 == pytest.approx(
+        0.245, abs=5e-4
+    )
 
 
 def test_loihis_time_per_step_is_the_barrier_that_was_fitted_and_the_work_of_a_core(table):

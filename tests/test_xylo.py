@@ -163,3 +163,24 @@ def test_cycles_by_hand():
     assert found.time_s.nominal == pytest.approx(cycles / 6.25e6, rel=1e-12)
     expected = cycles / 6.25e6 * 48e-6 + cycles * 86.9e-12
     assert found.energy_j.nominal == pytest.approx(expected, rel=1e-12)
+
+
+def test_a_last_layer_with_a_loop_is_hidden_and_its_synapses_cost_cycles():
+    # Outputs of the chip do not reach themselves.
+    def made(loop):
+        net = ns.Network(time="steps")
+        net.connect(net.add(ns.SpikeSource(2), "in"), net.add(ns.IF(20), "last"), weight=1.0)
+        if loop:
+            net.connect("last", "last", weight=1.0, delay=1.0)
+        return net
+
+    counts = hw.census(
+        made(True),
+        hw.map_network(made(True), "xylo-audio2"),
+        {"in": ([], []), "last": ([1.0], [0])},
+        duration=4,
+    )
+    assert (counts.inference.n_hidden, counts.inference.n_out) == (20, 0)
+    assert counts.inference.hidden_synapses == 400
+    with pytest.raises(hw.DoesNotFit, match="needs 20 outputs"):
+        hw.map_network(made(False), "xylo-audio2")
