@@ -30,8 +30,9 @@ BASELINES = ("snn-45nm-ac", "ann-45nm-mac", "ann-int8", "ann-bitserial", "ann-sp
 class Row:
     """One chip of a comparison: an estimate by model, or why the network does not fit.
 
-    Energies, times and powers are None where the network does not fit, times also where the
-    chip has no time model. ``breakdown`` is nominal, of the whole run. Where
+    Energies, times and powers are None where the network does not fit, energies also where
+    nothing that happened has a price, times where the chip has no time model. ``breakdown`` is
+    nominal [J], of the whole run; None for a part of which nothing has a price. Where
     ``needs_quantisation``, the network fits only once its weights are made coarser.
     ``overruns`` are steps that take longer than the tick they are held to. ``break_even`` says
     at which spike rate the run would cost what its quantised ANN twin costs.
@@ -56,7 +57,7 @@ class Row:
     energy_j: Band | None = None
     per_inference_j: Band | None = None
     per_synop_j: float | None = None
-    breakdown: dict[str, float] | None = None
+    breakdown: dict[str, float | None] | None = None
     time_s: Band | None = None
     step_s: float | None = None
     power_w: float | None = None
@@ -66,11 +67,6 @@ class Row:
     needs_quantisation: bool = False
     overruns: int = 0
     break_even: BreakEven | None = None
-
-    @property
-    def priced(self) -> bool:
-        """Whether something that happened has a price, or nothing has happened at all."""
-        return any((self.breakdown or {}).values()) or not self.unpriced
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,7 +178,12 @@ def _signature(mapping: Mapping) -> tuple:
 
 
 def _row(chip: Chip, mapping: Mapping, counts: Census, found: Estimate) -> Row:
-    energy = found.energy_j
+    parts = {
+        name: None if value == 0 and name in found.gaps else value
+        for name, value in found.breakdown.items()
+    }
+    # A sum in which nothing has a price is no energy of zero.
+    energy = found.energy_j if any(parts.values()) or not found.gaps else None
     return Row(
         chip=chip.name,
         title=chip.title,
@@ -199,9 +200,9 @@ def _row(chip: Chip, mapping: Mapping, counts: Census, found: Estimate) -> Row:
         n_hops=counts.hops_x + counts.hops_y,
         busiest_link=counts.busiest_link,
         energy_j=energy,
-        per_inference_j=energy.scaled(1.0 / counts.n_inferences),
-        per_synop_j=energy.nominal / counts.synops if counts.synops and found.terms else None,
-        breakdown=found.breakdown,
+        per_inference_j=energy and energy.scaled(1.0 / counts.n_inferences),
+        per_synop_j=energy.nominal / counts.synops if counts.synops and energy else None,
+        breakdown=parts if energy else None,
         time_s=found.time_s,
         step_s=found.step_s,
         power_w=found.power_w,

@@ -50,6 +50,7 @@ class Estimate:
     ----------
     energy_j, time_s : Band         time None where the chip has no time model
     breakdown : dict                static, neuron, synapse, memory, network -> nominal J
+    gaps : tuple of str             those of them in which something happened that has no price
     terms : tuple of Term
     unpriced : tuple of str         what happened and has no price
     basis : str                     the worst basis of the constants used
@@ -70,6 +71,7 @@ class Estimate:
     notes: tuple[str, ...]
     overruns: int = 0
     partial: bool = False
+    gaps: tuple[str, ...] = ()
 
     @property
     def power_w(self) -> float | None:
@@ -230,15 +232,15 @@ class _Bill:
         ]
 
 
-def _split(rows: list[Row], chip: Chip) -> tuple[list[PricedRow], list[str]]:
-    """Rows with a price, and a line for each that happened and has none."""
+def _split(rows: list[Row], chip: Chip) -> tuple[list[PricedRow], list[tuple[str, str]]]:
+    """Rows with a price, and category and line of each that happened and has none."""
     priced, unpriced = [], []
     for path, category, count, counted in rows:
         price = chip.price(path)
         if isinstance(price, Constant):
             priced.append((price, category, count, counted))
         elif price.status == "unpublished" and count:
-            unpriced.append(_unpriced(price, f"{count:,.0f} {counted}"))
+            unpriced.append((category, _unpriced(price, f"{count:,.0f} {counted}")))
     return priced, unpriced
 
 
@@ -275,6 +277,7 @@ def price(census: Census, chip: Chip, *, realtime: bool = False) -> Estimate:
         )
     dynamic, unpriced = _split(_dynamic(census, chip), chip)
     static, unpriced_static = ([], []) if chip.all_in else _split(_static(census, chip), chip)
+    without = unpriced + unpriced_static
     bill = _Bill(census, chip, realtime, dynamic, static)
     used = [row[0] for row in (*dynamic, *static) if row[2]]
     times, unpriced_times = time_costs(census, chip)
@@ -294,9 +297,10 @@ def price(census: Census, chip: Chip, *, realtime: bool = False) -> Estimate:
             for category in CATEGORIES
         },
         terms=tuple(terms),
-        unpriced=tuple(unpriced + unpriced_static + unpriced_times),
+        unpriced=(*(line for _, line in without), *unpriced_times),
         basis=max((c.basis for c in used), key=BASES.index, default="unpublished"),
         notes=notes(census, chip, run, realtime),
         overruns=run.overruns if run is not None else 0,
         partial=chip.all_in or chip.price("power.chip_static").status == "unpublished",
+        gaps=tuple(name for name in CATEGORIES if name in dict(without)),
     )

@@ -29,11 +29,15 @@ def _band(band: Any, unit: str) -> str:
 
 
 def _shares(row: "Row") -> str:
-    """Shares of the nominal energy, in the order of ``energy.CATEGORIES``, in percent."""
+    """Shares of the nominal energy, in the order of ``energy.CATEGORIES``, in percent.
+
+    A question mark where nothing of a part has a price.
+    """
     total = row.energy_j.nominal if row.energy_j else 0.0
     if not total or row.breakdown is None:
         return "-"
-    return "/".join(f"{100 * part / total:.0f}" for part in row.breakdown.values())
+    parts = row.breakdown.values()
+    return "/".join("?" if part is None else f"{100 * part / total:.0f}" for part in parts)
 
 
 def _cells(row: "Row") -> list[str]:
@@ -51,7 +55,7 @@ def _cells(row: "Row") -> list[str]:
         cores,
         f"{row.n_spikes:,}",
         f"{row.n_synops:,}",
-        _band(energy, "J") if row.priced else "no price",
+        _band(energy, "J") if energy else "no price",
         _shares(row),
         "-" if seconds is None else format_quantity(seconds, "s"),
         "-" if row.power_w is None else format_quantity(row.power_w, "W"),
@@ -80,7 +84,8 @@ def as_text(rows: Sequence["Row"]) -> str:
         if number == 0:
             lines.append("  ".join("-" * width for width in widths))
     lines.append(
-        "Shares: static, neuron, synapse, memory, network. Spikes and synops: the whole run."
+        "Shares: static, neuron, synapse, memory, network (?: no price). "
+        "Spikes and synops: the whole run."
     )
     for row in rows:
         if not row.fits:

@@ -1,6 +1,7 @@
 """Claims about comparisons: rows for all chips, refusals explained, files whole or not there."""
 
 import csv
+import io
 import json
 
 import numpy as np
@@ -10,6 +11,7 @@ from small_chip import write_chip
 import neurosim as ns
 import neurosim.hardware as hw
 from neurosim.errors import ParameterError
+from neurosim.hardware.table import as_csv
 from neurosim.units import parse_quantity
 
 
@@ -258,16 +260,27 @@ def test_silent_runs_have_rows():
     assert {row.fits for row in table.rows} == {True}
     assert {row.n_synops for row in table.rows} == {0}
     assert all(row.per_synop_j is None for row in table.rows)
-    assert np.isfinite([row.energy_j.nominal for row in table.rows]).all()
+    assert all(np.isfinite(row.energy_j.nominal) for row in table.rows if row.energy_j)
     # Chips that wait for events take no time, and say so; those with a tick or a barrier leak.
     waiting = {row.chip for row in table.rows if any("nothing leaks" in note for note in row.notes)}
     assert waiting == {"odin", "speck"}
     assert table.row("truenorth").energy_j.nominal > 0
-    assert not table.row("akida").priced
-    assert table.row("tianjic").priced
-    assert "no price" in str(table)
+    assert table.row("tianjic").energy_j.nominal == 0
     shown = [text.get_text() for text in ns.plot.energy(table).texts]
     assert shown[[row.chip for row in table.rows].index("tianjic")] == "0 J"
+
+
+def test_what_has_no_price_is_no_zero_in_any_table(result):
+    table = ns.compare(result, chips=["akida", "darwin3", "loihi"])
+    akida, darwin, loihi = (table.row(name) for name in ("akida", "darwin3", "loihi"))
+    assert (akida.energy_j, akida.per_inference_j, akida.breakdown) == (None, None, None)
+    assert (darwin.breakdown["static"], darwin.breakdown["neuron"]) == (None, None)
+    assert loihi.breakdown["memory"] == 0  # inside its prices
+    shares = str(table).splitlines()[4].split()
+    assert any(cell.startswith("?/?/100") for cell in shares)
+    lines = {line["chip"]: line for line in csv.DictReader(io.StringIO(as_csv(table.rows)))}
+    assert lines["akida"]["energy_j"] == lines["darwin3"]["static_j"] == ""
+    assert json.loads(table.to_json())["rows"][0]["energy_j"] is None
 
 
 def test_graded_spikes_are_named_where_a_chip_has_none():

@@ -125,6 +125,7 @@ def _energy(outcome: "Outcome", folder: Path) -> list[Any]:
         "static %",
         "neuron %",
         "synapse %",
+        "memory %",
         "network %",
         "time",
         "worst basis",
@@ -149,19 +150,21 @@ def _energy(outcome: "Outcome", folder: Path) -> list[Any]:
 
 def _energy_row(row: Any) -> list[Any]:
     if not row.fits:
-        return [row.chip, row.tier, "does not fit", *["–"] * 9]
-    low, nominal, high = (format_quantity(value, "J") for value in row.per_inference_j)
-    total = row.energy_j.nominal
+        return [row.chip, row.tier, "does not fit", *["–"] * 10]
+    ends, total = ["no price"] * 3, 0.0
+    if row.energy_j is not None:
+        ends = [format_quantity(value, "J") for value in row.per_inference_j]
+        total = row.energy_j.nominal
     parts = row.breakdown or {}
     shares = [
-        f"{100 * parts[name] / total:.1f}" if total and name in parts else "–"
-        for name in ("static", "neuron", "synapse", "network")
+        "–" if not total or parts[name] is None else f"{100 * parts[name] / total:.1f}"
+        for name in ("static", "neuron", "synapse", "memory", "network")
     ]
     seconds = "–"
     if row.time_s is not None:
         seconds = format_quantity(row.time_s.nominal / row.n_inferences, "s")
     cores = "–" if row.cores is None else str(row.cores)
-    return [row.chip, row.tier, cores, low, nominal, high, *shares, seconds, row.basis]
+    return [row.chip, row.tier, cores, *ends, *shares, seconds, row.basis]
 
 
 def _sources(outcome: "Outcome") -> list[Any]:

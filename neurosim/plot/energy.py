@@ -91,7 +91,7 @@ def _limits(bands: list[tuple[float, float, float]]) -> tuple[float, float]:
 
 def _bar(ax: "Axes", k: int, row: Any, band: tuple[float, float, float], left: float) -> None:
     low, nominal, high = band
-    parts = {name: value for name, value in (row.breakdown or {}).items() if value > 0}
+    parts = {name: value for name, value in (row.breakdown or {}).items() if value}
     total = sum(parts.values())
     start = np.log10(left)
     length = np.log10(nominal) - start
@@ -136,7 +136,7 @@ def _missing(unpriced: tuple[str, ...]) -> str:
 
 
 def _refusal(ax: "Axes", k: int, row: Any, left: float) -> None:
-    reason = "0 J" if row.priced else "no energy has a price"
+    reason = "0 J" if row.energy_j else "no energy has a price"
     if not row.fits:
         reason = f"does not fit: {row.reason.split(';')[0]}"
     ax.annotate(
@@ -164,7 +164,7 @@ def _legend(ax: "Axes", rows: list[Any]) -> None:
 
     used = set()
     for row in rows:
-        parts = row.breakdown or {}
+        parts = {name: value for name, value in (row.breakdown or {}).items() if value}
         total = sum(parts.values())
         # A part below half a percent would have a colour that nobody can find.
         used |= {name for name, value in parts.items() if value > 0.005 * total}

@@ -89,7 +89,7 @@ def _energy(comparison: "Comparison") -> list[Any]:
                 row.tier,
                 fits,
                 "-" if row.cores is None else row.cores,
-                "-" if not row.fits else _text(energy, "J") if row.priced else "no price",
+                "-" if not row.fits else _text(energy, "J") if energy else "no price",
                 "-" if row.per_synop_j is None else format_quantity(row.per_synop_j, "J"),
                 "-" if seconds is None else format_quantity(seconds, "s"),
                 "-" if row.power_w is None else format_quantity(row.power_w, "W"),
@@ -103,10 +103,14 @@ def _energy(comparison: "Comparison") -> list[Any]:
     return [_TIERS, Table(head, rows), picture]
 
 
+def _part(energy: float | None) -> str:
+    return "no price" if energy is None else format_quantity(energy, "J")
+
+
 def _shares(comparison: "Comparison") -> list[Any]:
     names = ("static", "neuron", "synapse", "memory", "network")
     rows = [
-        [row.title, *(format_quantity(row.breakdown.get(name, 0.0), "J") for name in names)]
+        [row.title, *(_part(row.breakdown[name]) for name in names)]
         for row in comparison.rows
         if row.breakdown and any(row.breakdown.values())
     ]
