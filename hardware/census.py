@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurosim import checks
-from neurosim.connectivity.delays import to_steps
 from neurosim.errors import ParameterError
 
 from .arrivals import count_arrivals
@@ -32,6 +31,7 @@ from .counts import (
     StepCounts,
 )
 from .mapping import Mapping
+from .rasters import n_ticks, raster_of
 from .routes import busiest_links, count_messages, grid_of, has_links
 from .walls import kinds_of
 from .wiring import Wiring
@@ -40,78 +40,7 @@ if TYPE_CHECKING:
     from neurosim.network import Network
 
 _MS = 1e-3
-MOST_TICKS = 100_000_000
 _WINDOW_BYTES = 32_000_000
-
-
-def _ticks(times: np.ndarray, tick: float, duration: float) -> np.ndarray:
-    """The tick that a time lies in: floor(t / tick), by the one rounding function.
-
-    That of a time a rounding error before the end is the last one.
-    """
-    found = to_steps(np.asarray(times, np.float64) + tick / 2, tick) - 1
-    return np.where(times < duration, np.minimum(found, n_ticks(duration, tick) - 1), found)
-
-
-def n_ticks(duration: float, tick: float) -> int:
-    """Ticks that a run of this duration touches.
-
-    Raises
-    ------
-    ParameterError
-        There are more than ``MOST_TICKS``.
-
-    >>> n_ticks(10.0, 1.0), n_ticks(10.5, 1.0)
-    (10, 11)
-    """
-    if duration / tick > MOST_TICKS:
-        raise ParameterError(
-            f"hardware.tick must cut the run into at most {MOST_TICKS:,} ticks, got {tick:g} for "
-            f"a duration of {duration:g}, {duration / tick:.3g} ticks; use a longer tick"
-        )
-    whole = int(to_steps(duration, tick))
-    return whole + (1 if duration > whole * tick * (1 + 1e-9) else 0)
-
-
-def _raster(
-    wiring: Wiring, spikes: dict[str, Any], duration: float, t_start: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Ticks and global ids of all spikes, ascending in the tick."""
-    ticks, ids, first = [np.empty(0, np.int64)], [np.empty(0, np.int64)], wiring.first
-    n_steps = n_ticks(duration, wiring.tick)
-    for name, n in wiring.sizes.items():
-        if name not in spikes:
-            raise ParameterError(
-                f"census.spikes has no population {name!r}; record the spikes of every "
-                "population, sources too (record=None in simulate)"
-            )
-        found = spikes[name]
-        times, who = found if isinstance(found, tuple) else (found.times, found.ids)
-        times = np.asarray(times, np.float64) - t_start
-        if not np.isfinite(times).all():
-            raise ParameterError(f"census.spikes[{name!r}].times must be finite, got nan or inf")
-        tick = _ticks(times, wiring.tick, duration)
-        who = np.asarray(who, np.int64)
-        if tick.shape != who.shape:
-            raise ParameterError(
-                f"census.spikes[{name!r}] must have as many times as ids, "
-                f"got {tick.size} and {who.size}"
-            )
-        if who.size and not (who.min() >= 0 and who.max() < n):
-            raise ParameterError(
-                f"census.spikes[{name!r}].ids must lie in 0 <= id < {n}, "
-                f"got {int(who.min())} to {int(who.max())}"
-            )
-        if tick.size and not (tick.min() >= 0 and tick.max() < n_steps):
-            raise ParameterError(
-                f"census.spikes[{name!r}].times must lie in the run of {n_steps} ticks, "
-                f"got ticks {int(tick.min())} to {int(tick.max())}"
-            )
-        ticks.append(tick)
-        ids.append(who + first[name])
-    tick, neuron = np.concatenate(ticks), np.concatenate(ids)
-    order = np.argsort(tick, kind="stable")
-    return tick[order], neuron[order]
 
 
 def _is_recurrent(wiring: Wiring) -> bool:
@@ -257,7 +186,7 @@ def census(
     _check_belongs(network, wiring, tick)
     duration = checks.number("census", "duration", duration, above=0)
     n_steps = n_ticks(duration, wiring.tick)
-    when, who = _raster(wiring, spikes, duration, t_start)
+    when, who = raster_of(wiring, spikes, duration, t_start)
     emitted = np.bincount(who, minlength=wiring.n_total).astype(np.int64)
     active, per_projection, steps, core_synops = _arrivals(mapping, when, who, n_steps)
     idle = n_steps - active

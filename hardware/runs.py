@@ -12,6 +12,7 @@ from neurosim.errors import ParameterError
 from .census import census
 from .counts import Census, add
 from .mapping import Mapping
+from .rasters import spikes_of
 
 if TYPE_CHECKING:
     from neurosim.network import Network
@@ -77,12 +78,6 @@ def _chains(results: list[Any], tick: float) -> list[list[Any]]:
     return chains
 
 
-def _raster(run: Any, name: str) -> tuple[np.ndarray, np.ndarray]:
-    found = run.spikes[name]
-    times, ids = found if isinstance(found, tuple) else (found.times, found.ids)
-    return np.asarray(times), np.asarray(ids)
-
-
 def _joined(chain: list[Any]) -> Any:
     """One raster of a run that was cut: spikes under way at a cut arrive behind it."""
     if len(chain) == 1:
@@ -90,7 +85,7 @@ def _joined(chain: list[Any]) -> Any:
     named = set.intersection(*(set(run.spikes) for run in chain))
     spikes = {}
     for name in named:
-        times, ids = zip(*(_raster(run, name) for run in chain), strict=True)
+        times, ids = zip(*(spikes_of(name, run.spikes[name]) for run in chain), strict=True)
         spikes[name] = np.concatenate(times), np.concatenate(ids)
     duration = sum(run.duration for run in chain)
     return Recording(chain[0].network, spikes, duration, _start(chain[0]))

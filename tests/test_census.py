@@ -271,11 +271,16 @@ def test_delays_and_times_are_binned_by_the_one_rounding_function():
     ("raster", "match"),
     [
         ({"a": ([], [])}, "has no population 'b'; record the spikes of every"),
-        ({"a": ([1.0], []), "b": ([], [])}, "as many times as ids, got 1 and 0"),
+        ({"a": ([1.0], []), "b": ([], [])}, "as many times as ids, in one dimension, got shapes"),
         ({"a": ([1.0], [5]), "b": ([], [])}, r"ids must lie in 0 <= id < 2"),
         ({"a": ([10.0], [0]), "b": ([], [])}, "must lie in the run of 10 ticks"),
         ({"a": ([-0.5], [0]), "b": ([], [])}, "must lie in the run of 10 ticks"),
         ({"a": ([np.nan], [0]), "b": ([], [])}, "must be finite"),
+        ({"a": ([1.0], [0.7]), "b": ([], [])}, "ids must be whole numbers, got 0.7"),
+        ({"a": ([[1.0]], [[0]]), "b": ([], [])}, "in one dimension"),
+        ({"a": (["soon"], [0]), "b": ([], [])}, "must be a pair of arrays, times and ids"),
+        ({"a": 3, "b": ([], [])}, "must be a pair of arrays.*got int"),
+        (None, "must be a dictionary of population to times and ids, got NoneType"),
     ],
 )
 def test_a_raster_that_does_not_belong_to_the_run_is_refused(raster, match):
