@@ -1,7 +1,7 @@
 """What would this run cost on these chips, side by side?"""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from os import PathLike
 from typing import Any
 
@@ -19,7 +19,7 @@ from .refusal import DoesNotFit, Remedy
 from .remedies import place_or_advise
 from .routes import grid_of, has_links
 from .runs import count_runs, results_of
-from .wiring import wire
+from .wiring import Wiring, wire
 
 # Beside every result: accumulates, and the dense, quantised and sparse twins.
 TWIN = "ann-int8"
@@ -227,6 +227,55 @@ def _refusal(chip: Chip, error: DoesNotFit, fitting: list[str]) -> Row:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What is known of each chip, by its name: an estimate and its way there, or a refusal."""
+
+    mappings: dict[str, Mapping] = field(default_factory=dict)
+    censuses: dict[str, Census] = field(default_factory=dict)
+    estimates: dict[str, Estimate] = field(default_factory=dict)
+    refusals: dict[str, DoesNotFit] = field(default_factory=dict)
+
+
+def _estimate_all(
+    chosen: list[Chip], results: list[Any], wiring: Wiring, n_inferences: int, realtime: bool
+) -> _Found:
+    """Map, count and price on each chip; a census serves all chips with the same counts."""
+    found = _Found()
+    counted: dict[tuple, Census] = {}
+    for chip in chosen:
+        try:
+            mapping = place_or_advise(wiring, chip)
+        except DoesNotFit as error:
+            found.refusals[chip.name] = error
+            continue
+        signature = _signature(mapping)
+        if signature not in counted:
+            counts = count_runs(wiring.network, mapping, results)
+            counted[signature] = replace(counts, n_inferences=n_inferences)
+        found.mappings[chip.name] = mapping
+        found.censuses[chip.name] = counted[signature]
+        found.estimates[chip.name] = price(counted[signature], chip, realtime=realtime)
+    return found
+
+
+def _rows(chosen: list[Chip], found: _Found) -> tuple[Row, ...]:
+    fitting = [chip.name for chip in chosen if chip.kind == "chip" and chip.name in found.mappings]
+    rows = []
+    for chip in chosen:
+        name = chip.name
+        if name in found.refusals:
+            rows.append(_refusal(chip, found.refusals[name], fitting))
+            continue
+        counts, estimate = found.censuses[name], found.estimates[name]
+        row = _row(chip, found.mappings[name], counts, estimate)
+        if chip.synapse.charged != "dense":
+            meets = break_even(counts, estimate, found.estimates[TWIN])
+            row = replace(row, break_even=meets)
+        rows.append(row)
+    return tuple(rows)
+
+
 def compare(
     result: Any,
     chips: Iterable[str | PathLike | Chip] | None = None,
@@ -283,39 +332,12 @@ def compare(
     n = checks.integer("compare", "n_inferences", n, low=1)
     if not isinstance(realtime, bool):
         raise ParameterError(f"compare.realtime must be True or False, got {realtime!r}")
-    network, chosen = results[0].network, _chips(chips)
-    wiring = wire(network, tick)
-    rows: dict[str, Row | DoesNotFit] = {}
-    counted: dict[tuple, Census] = {}
-    found: dict[str, dict[str, Any]] = {"estimates": {}, "censuses": {}, "mappings": {}}
-    for chip in chosen:
-        try:
-            mapping = place_or_advise(wiring, chip)
-        except DoesNotFit as error:
-            rows[chip.name] = error
-            continue
-        signature = _signature(mapping)
-        if signature not in counted:
-            counts = count_runs(network, mapping, results)
-            counted[signature] = replace(counts, n_inferences=n)
-        counts = counted[signature]
-        estimate = price(counts, chip, realtime=realtime)
-        rows[chip.name] = _row(chip, mapping, counts, estimate)
-        found["mappings"][chip.name] = mapping
-        found["censuses"][chip.name] = counts
-        found["estimates"][chip.name] = estimate
-    fitting = [
-        chip.name for chip in chosen if chip.kind == "chip" and chip.name in found["mappings"]
-    ]
-    table = []
-    for chip in chosen:
-        row = rows[chip.name]
-        if isinstance(row, DoesNotFit):
-            table.append(_refusal(chip, row, fitting))
-            continue
-        meets = None
-        if chip.synapse.charged != "dense":
-            estimates = found["estimates"]
-            meets = break_even(found["censuses"][chip.name], estimates[chip.name], estimates[TWIN])
-        table.append(replace(row, break_even=meets))
-    return Comparison(tuple(table), {chip.name: chip for chip in chosen}, **found)
+    chosen = _chips(chips)
+    found = _estimate_all(chosen, results, wire(results[0].network, tick), n, realtime)
+    return Comparison(
+        rows=_rows(chosen, found),
+        chips={chip.name: chip for chip in chosen},
+        estimates=found.estimates,
+        censuses=found.censuses,
+        mappings=found.mappings,
+    )
