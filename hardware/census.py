@@ -33,7 +33,7 @@ from .counts import (
 from .mapping import Mapping
 from .rasters import n_ticks, raster_of
 from .routes import busiest_links, count_messages, grid_of, has_links
-from .walls import kinds_of
+from .walls import cyclic, kinds_of
 from .wiring import Wiring
 
 if TYPE_CHECKING:
@@ -41,21 +41,6 @@ if TYPE_CHECKING:
 
 _MS = 1e-3
 _WINDOW_BYTES = 32_000_000
-
-
-def _is_recurrent(wiring: Wiring) -> bool:
-    """True where some population reaches itself."""
-    targets: dict[str, set[str]] = {}
-    for pre, post in wiring.ends.values():
-        targets.setdefault(pre, set()).add(post)
-    for start in targets:
-        seen, front = set(), set(targets[start])
-        while front:
-            if start in front:
-                return True
-            seen |= front
-            front = {far for name in front for far in targets.get(name, ())} - seen
-    return False
 
 
 def _traffic(mapping: Mapping, emitted: np.ndarray) -> tuple[dict[str, int], dict]:
@@ -209,7 +194,7 @@ def census(
         inference=None if mapping.chip.time.cycles == "events" else _inference(wiring, firing),
         projections=_projections(wiring, per_projection),
         steps=steps,
-        recurrent=_is_recurrent(wiring),
+        recurrent=bool(cyclic(wiring)),
         **totals,
     )
 
