@@ -260,7 +260,14 @@ def _estimate_all(
 
 
 def _rows(chosen: list[Chip], found: _Found) -> tuple[Row, ...]:
-    fitting = [chip.name for chip in chosen if chip.kind == "chip" and chip.name in found.mappings]
+    # "As it is": without coarser weights.
+    fitting = [
+        chip.name
+        for chip in chosen
+        if chip.kind == "chip"
+        and chip.name in found.mappings
+        and not found.mappings[chip.name].needs_quantisation
+    ]
     rows = []
     for chip in chosen:
         name = chip.name

@@ -328,6 +328,15 @@ def test_a_network_that_fits_only_when_quantised_says_so_in_the_table():
     assert not table.row("snn-45nm-ac").needs_quantisation
     assert "after quantisation" in str(table).splitlines()[3]
     assert "needs_quantisation" in table.to_json()
+    # Where it fits only then, no refusal says that it fits there as it is.
+    net = ns.Network(time="steps", seed=1)
+    net.connect(net.add(ns.SpikeSource(20), "a"), net.add(ns.IF(9), "b"), weight=ns.Normal(0, 1))
+    chips = ["truenorth", "spinnaker", "xylo-imu"]
+    table = ns.compare(ns.simulate(net, 5, progress=False), chips=chips)
+    quantised = {row.chip for row in table.rows if row.needs_quantisation}
+    assert "truenorth" in quantised
+    named = table.row("xylo-imu").reason.partition("fits on ")[2]
+    assert not any(chip in named for chip in quantised)
 
 
 def test_explain_shows_calibrations_and_the_sources_of_the_structure(table):
