@@ -85,7 +85,9 @@ class Rule:
 class CoreKind:
     """A kind of core: how many a chip has, and the capacities of one.
 
-    A resource that is not named is not limited.
+    A resource that is not named is not limited. ``layers`` are the kinds of layer, "conv" or
+    "dense", that such a core computes, where cores hold layers; empty for all, each as a
+    convolution.
     """
 
     count: int
@@ -94,6 +96,11 @@ class CoreKind:
     cost_rules: Mapping[str, Rule]
     source: Source
     read: str
+    layers: tuple[str, ...] = ()
+
+    def computes(self, kind: str) -> bool:
+        """Whether such a core holds layers of this kind."""
+        return not self.layers or kind in self.layers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,7 +278,7 @@ class Chip:
     neuron: NeuronKind
     synapse: SynapseKind
     prices: Mapping[str, Price]
-    limits: Mapping[str, int] = field(default_factory=dict)
+    limits: Mapping[str, int | tuple[int, ...]] = field(default_factory=dict)
     twin: Twin | None = None
     quantise: Quantise | None = None
     figures: tuple[Figure, ...]

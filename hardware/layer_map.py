@@ -2,26 +2,48 @@
 
 Where a layer must fit one core (``pow2_conv``), layers and cores are matched, so that a
 layer that fits many cores leaves room for one that fits few. Where a layer may be cut
-(``layer_tiles``), it takes as many cores as its weights, times its input, fill.
+(``layer_tiles``), it takes as many cores as its weights, times its input, fill; kinds of
+layer that fewer cores compute choose first.
 """
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
-from .chip import Chip
-from .layer_needs import Layer, kinds_of_cores, layers_of, needs, shape_limits
+from .chip import Chip, CoreKind
+from .layer_needs import Layer, kinds_of_cores, layers_of, needs, shapes
 from .refusal import DoesNotFit
 from .wiring import Wiring
+
+
+def nearest_allowed(limit: int | tuple[int, ...], need: int) -> int | None:
+    """The limit that a number breaks, the nearest below it of several; None where it may be.
+
+    >>> nearest_allowed(16, 17), nearest_allowed((1, 2, 4), 3), nearest_allowed((1, 2, 4), 4)
+    (16, 2, None)
+    """
+    if isinstance(limit, int):
+        return limit if need > limit else None
+    if need in limit:
+        return None
+    return max((one for one in limit if one < need), default=min(limit))
 
 
 def check_shapes(layers: list[Layer], chip: Chip) -> None:
     """Refuse layers whose shape the chip does not have."""
     for layer in layers:
-        for name, need in shape_limits(layer).items():
+        for name, found in shapes(layer, dense_kernels=not chip.core.layers).items():
             limit = chip.limits.get(name)
-            if limit is not None and need > limit:
-                raise _refusal(chip, name, need, limit, f"layer {layer.name!r}", layer.name)
+            if limit is None:
+                continue
+            broken = [need for need in found if nearest_allowed(limit, need) is not None]
+            if broken:
+                need = max(broken)
+                where = f"layer {layer.name!r}"
+                if not isinstance(limit, int):
+                    where += f", allowed are {', '.join(map(str, limit))}"
+                bound = nearest_allowed(limit, need) or 0
+                raise _refusal(chip, name, need, bound, where, layer.name)
 
 
 def _refusal(
@@ -51,21 +73,34 @@ def assign(layers: list[Layer], chip: Chip) -> list[list[int]]:
     return _tiled(layers, chip) if tiled else _matched(layers, chip)
 
 
+def pieces(layer: Layer, kind: CoreKind) -> int:
+    """Cores that a layer takes: its weights, times its input, over what a core holds of them."""
+    found = 1
+    for resource, need in needs(layer, kind).items():
+        found *= max(1, -(-need // kind.resources[resource]))
+    return found
+
+
 def _tiled(layers: list[Layer], chip: Chip) -> list[list[int]]:
-    kind, cores, used = chip.core, [], 0
-    for layer in layers:
-        pieces = 1
-        for resource, need in needs(layer, kind).items():
-            pieces *= max(1, -(-need // kind.resources[resource]))
-        cores.append(list(range(used, used + pieces)))
-        used += pieces
-    total = chip.n_cores * chip.topology.max_chips
-    if used > total:
-        sizes = [len(one) for one in cores]
-        widest = layers[int(np.argmax(sizes))]
-        where = f"layer {widest.name!r} alone takes {max(sizes)}"
-        raise _refusal(chip, "cores", used, total, where, widest.name)
-    return cores
+    kinds = kinds_of_cores(chip) * chip.topology.max_chips
+    free = {kind: [k for k, core in enumerate(kinds) if core.computes(kind)]
+            for kind in ("conv", "dense")}  # fmt: skip
+    held: dict[str, list[int]] = {}
+    # Layers with fewer cores to choose from choose first, and so take none that others need.
+    for kind in sorted(free, key=lambda kind: len(free[kind])):
+        some = [layer for layer in layers if layer.kind == kind]
+        taken = {core for cores in held.values() for core in cores}
+        room = [core for core in free[kind] if core not in taken]
+        need = {layer.name: pieces(layer, chip.core) for layer in some}
+        if sum(need.values()) > len(room):
+            widest = max(some, key=lambda layer: need[layer.name])
+            what = f"{kind} layers, of which" if chip.core.layers else "layers, of which"
+            where = f"for {what} {widest.name!r} alone takes {need[widest.name]}"
+            raise _refusal(chip, "cores", sum(need.values()), len(room), where, widest.name)
+        for layer in some:
+            held[layer.name] = room[: need[layer.name]]
+            room = room[need[layer.name] :]
+    return [held[layer.name] for layer in layers]
 
 
 def _matched(layers: list[Layer], chip: Chip) -> list[list[int]]:

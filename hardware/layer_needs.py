@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from neurosim.connectivity.convolution import Convolution
 from neurosim.connectivity.pooling import SumPool
+from neurosim.connectivity.procedural import paddings, per_axis
 from neurosim.network import Projection
 
 from .chip import Chip, CoreKind
@@ -15,11 +16,39 @@ _SQUARE = 2  # spatial axes of a layer on such chips
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way into a layer: its kernel, as the chip stores it, and the input it reads."""
+    """One way into a layer: its kernel, as the chip stores it, and the input it reads.
+
+    ``input`` is what is left of the source's places once they are pooled; ``padding`` is in
+    front and behind, of the first axis and then of the second.
+    """
 
     c_in: int
     kernel: tuple[int, int]
     input: tuple[int, int]
+    pre: str = ""
+    dense: bool = False
+    stride: tuple[int, int] = (1, 1)
+    padding: tuple[int, int, int, int] = (0, 0, 0, 0)
+    pool: tuple[int, int] = (1, 1)
+
+    @property
+    def strided(self) -> bool:
+        """Whether some places of the input are passed over."""
+        return max(self.stride) > 1
+
+    @property
+    def output(self) -> tuple[int, int]:
+        """Places that the kernel is laid on, along both axes."""
+        if self.dense:
+            return 1, 1
+        found = (
+            (self.input[k] + sum(self.padding[2 * k : 2 * k + 2]) - self.kernel[k])
+            // self.stride[k]
+            + 1
+            for k in range(_SQUARE)
+        )
+        rows, columns = (max(1, n) for n in found)
+        return rows, columns
 
     @property
     def input_size(self) -> int:
@@ -36,6 +65,11 @@ class Layer:
     size: tuple[int, int]
     ways: tuple[Way, ...]
     n_targets: int
+
+    @property
+    def kind(self) -> str:
+        """``"conv"``, or ``"dense"`` where some way reads every neuron of its source."""
+        return "dense" if any(way.dense for way in self.ways) else "conv"
 
     @property
     def n_weights(self) -> int:
@@ -87,14 +121,24 @@ def needs(layer: Layer, core: CoreKind) -> dict[str, int]:
     return found
 
 
-def shape_limits(layer: Layer) -> dict[str, int]:
-    """What ``[limits]`` may say of one layer."""
+def shapes(layer: Layer, dense_kernels: bool) -> dict[str, tuple[int, ...]]:
+    """The numbers of one layer that ``[limits]`` may limit.
+
+    With ``dense_kernels`` a dense layer is a convolution, whose kernel covers its input.
+    """
+    ways = [way for way in layer.ways if dense_kernels or not way.dense]
     return {
-        "kernel_side": max((max(way.kernel) for way in layer.ways), default=1),
-        "channels": layer.channels,
-        "input_side": max((max(way.input) for way in layer.ways), default=1),
-        "output_side": max(layer.size),
-        "destinations": layer.n_targets,
+        "kernel_side": tuple(side for way in ways for side in way.kernel),
+        "kernel_asymmetry": tuple(abs(way.kernel[0] - way.kernel[1]) for way in ways),
+        "strided_kernel_side": tuple(n for way in ways if way.strided for n in way.kernel),
+        "stride": tuple(n for way in ways for n in way.stride),
+        "padding": tuple(n for way in ways for n in way.padding),
+        "pool": tuple(n for way in ways for n in way.pool),
+        "channels": (layer.channels,),
+        "input_side": tuple(side for way in ways for side in way.input),
+        "output_side": layer.size,
+        "destinations": (layer.n_targets,),
+        "dense_inputs": tuple(way.input_size for way in layer.ways if way.dense),
     }
 
 
@@ -106,16 +150,44 @@ def _place_and_channels(shape: tuple[int, ...]) -> tuple[tuple[int, int], int]:
     return (space[0], space[1]), shape[-1]
 
 
+def _axes(numbers: tuple[int, ...]) -> tuple[int, int]:
+    """The numbers of two axes; 1 for those that are missing."""
+    first, second = (*numbers, 1, 1)[:_SQUARE]
+    return int(first), int(second)
+
+
+def _convolution(rule: Convolution, way: Way, size: tuple[int, int]) -> Way:
+    n, name = rule.space, "Convolution"
+    stride, dilation, pool = (
+        per_axis(name, what, getattr(rule, what), n, 1) for what in ("stride", "dilation", "pool")
+    )
+    spans = tuple(d * (k - 1) for d, k in zip(dilation, rule.kernel.shape[2:], strict=True))
+    pads = tuple(pad for pair in paddings(name, rule.padding, spans) for pad in pair)
+    pooled = _axes(pool)
+    before, behind, left, right = (*pads, 0, 0, 0, 0)[: 2 * _SQUARE]
+    return replace(
+        way,
+        stride=_axes(stride),
+        padding=(before, behind, left, right),
+        pool=pooled,
+        input=(size[0] // pooled[0], size[1] // pooled[1]),
+    )
+
+
 def _way(wiring: Wiring, projection: Projection) -> Way:
     rule, pre = projection.rule, projection.pre
     size, c_in = _place_and_channels(pre.shape)
     if isinstance(rule, (Convolution, SumPool)):
-        taps = (*rule.kernel.shape[2:], 1, 1)[:_SQUARE]
-        return Way(c_in, (int(taps[0]), int(taps[1])), size)
+        way = Way(c_in, _axes(rule.kernel.shape[2:]), size, pre.name)
+        if isinstance(rule, Convolution):
+            return _convolution(rule, way, size)
+        stride = rule.window if rule.stride is None else rule.stride
+        n = len(rule.window)
+        return replace(way, stride=_axes(per_axis("SumPool", "stride", stride, n, 1)))
     if wiring.sizes[pre.name] != pre.n:
-        return Way(wiring.sizes[pre.name], (1, 1), (1, 1))
+        return Way(wiring.sizes[pre.name], (1, 1), (1, 1), pre.name, dense=True)
     # A dense layer is a convolution whose kernel covers its whole input.
-    return Way(c_in, size, size)
+    return Way(c_in, size, size, pre.name, dense=True)
 
 
 def layers_of(wiring: Wiring) -> list[Layer]:
@@ -148,6 +220,23 @@ def narrowed(layers: Iterable[Layer], network: object, name: str, channels: int)
         width = channels if layer.name == name else layer.channels
         made.append(replace(layer, channels=width, ways=ways))
     return made
+
+
+def laid_out(layers: Iterable[Layer]) -> list[Layer]:
+    """The layers with sizes and inputs that follow, layer by layer, from strides and pools."""
+    made: dict[str, Layer] = {}
+    for layer in layers:
+        ways = []
+        for way in layer.ways:
+            if way.pre in made:
+                rows, columns = made[way.pre].size
+                read = (max(1, rows // way.pool[0]), max(1, columns // way.pool[1]))
+                way = replace(way, input=read, kernel=read if way.dense else way.kernel)
+            ways.append(way)
+        convolved = [way.output for way in ways if not way.dense]
+        size = convolved[0] if convolved and layer.kind == "conv" else layer.size
+        made[layer.name] = replace(layer, ways=tuple(ways), size=size)
+    return list(made.values())
 
 
 def kinds_of_cores(chip: Chip) -> list[CoreKind]:

@@ -195,3 +195,18 @@ def list_of(check_one: Check, limit: int = 64) -> Check:
         return tuple(element for element in parsed if element is not None)
 
     return check
+
+
+def one_or_some(check_one: Check) -> Check:
+    """A single value, or a list of those that are allowed; a tuple, ascending."""
+
+    def check(problems: Problems, table: str, key: str, value: Any) -> Any:
+        if not isinstance(value, list):
+            return check_one(problems, table, key, value)
+        if not value:
+            problems.add(table, key, value, "must name what is allowed", "leave the key out")
+            return None
+        some = list_of(check_one)(problems, table, key, value)
+        return None if some is None else tuple(sorted(some))
+
+    return check

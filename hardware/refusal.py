@@ -12,10 +12,11 @@ class Remedy:
     ``kind`` is ``"size"`` (neurons of population ``owner``), ``"scale"`` (share of every
     population), ``"fan_in"`` (distinct inputs of each neuron), ``"same_inputs"`` (distinct
     inputs of all neurons together), ``"delay"`` (ticks), ``"one_delay"`` (per source),
-    ``"tick"`` (ms), ``"channels"`` (of layer ``owner``), ``"kernel_side"``, ``"input_side"``,
-    ``"output_side"``,
-    ``"destinations"`` (of every layer), ``"feed_forward"`` (without the projections that make a
-    cycle), or ``"all"`` of its ``parts`` together;
+    ``"tick"`` (ms), ``"channels"`` (of layer ``owner``), ``"layers"`` (the first ones of the
+    network), a limit of a layer's shape such as ``"stride"`` (see ``walls.LAYER_LIMITS``; in all
+    layers that break it), ``"feed_forward"`` (without the projections that make a cycle),
+    ``"splitters"`` (neurons that repeat spikes, see :func:`map_network`), or ``"all"`` of its
+    ``parts`` together;
     ``value`` is the largest, for a tick the smallest, that fits.
     """
 
@@ -27,6 +28,12 @@ class Remedy:
 
     def __str__(self) -> str:
         return self.text
+
+
+def together(parts: list[Remedy]) -> Remedy:
+    """One remedy of several that are needed at once."""
+    text = " and ".join(part.text for part in parts)
+    return Remedy(kind="all", owner="", value=len(parts), text=text, parts=tuple(parts))
 
 
 class DoesNotFit(MappingError):

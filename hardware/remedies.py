@@ -14,7 +14,7 @@ from .fewer import limit_fan_in, select, share_inputs, spread
 from .layer_remedies import of_layers
 from .limits import axon_keys, units
 from .mapping import Mapping, place
-from .refusal import DoesNotFit, Remedy
+from .refusal import DoesNotFit, Remedy, together
 from .walls import cyclic
 from .wiring import Wiring, wire
 
@@ -188,11 +188,6 @@ def _by_size(wiring: Wiring, chip: Chip, error: DoesNotFit, adjust: bool) -> lis
     return remedies
 
 
-def _together(parts: list[Remedy]) -> Remedy:
-    text = " and ".join(part.text for part in parts)
-    return Remedy(kind="all", owner="", value=len(parts), text=text, parts=tuple(parts))
-
-
 def _acyclic(wiring: Wiring, chip: Chip) -> list[Remedy]:
     """The network without the projections that make it recurrent."""
     names = cyclic(wiring)
@@ -213,7 +208,7 @@ def _search(error: DoesNotFit, wiring: Wiring, chip: Chip) -> list[Remedy]:
             return found
     adjusted, parts = _adjusted(wiring, chip)
     if parts and _fits(adjusted, chip):
-        remedies = [parts[0] if len(parts) == 1 else _together(parts)]
+        remedies = [parts[0] if len(parts) == 1 else together(parts)]
         tick = _tick(wiring, chip, error) if error.resource == "delay ticks" else None
         return remedies + ([] if tick is None else [tick])
     found: list[Remedy] = []
@@ -226,7 +221,7 @@ def _search(error: DoesNotFit, wiring: Wiring, chip: Chip) -> list[Remedy]:
         place(adjusted, chip)
     except DoesNotFit as other:
         smaller = _by_size(adjusted, chip, other, adjust=True)
-        return found + [_together([*parts, more]) for more in smaller]
+        return found + [together([*parts, more]) for more in smaller]
     return found
 
 

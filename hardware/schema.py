@@ -36,12 +36,13 @@ from .problems import (
     in_unit,
     list_of,
     name_of,
+    one_or_some,
     text,
     whole,
     words,
 )
 from .rules import RESOURCES, RULES
-from .walls import LIMITS
+from .walls import LAYER_LIMITS, LIMITS
 
 SCHEMA_VERSION = 1
 TIERS = ("A", "B", "C")
@@ -97,7 +98,11 @@ _TOPOLOGY = _SOURCED | {
     "multicast": Key(words("per_target_core", "single_target", "tree"), default="per_target_core"),
     "unit": Key(words("neuron", "layer"), default="neuron"),
 }
-_LIMITS = _SOURCED | {name: Key(whole(0, 2**40)) for name in LIMITS}
+_LIMITS = (
+    _SOURCED
+    | {name: Key(whole(0, 2**40)) for name in LIMITS}
+    | {name: Key(one_or_some(whole(0, 2**40))) for name in LAYER_LIMITS}
+)
 _TWIN = _SOURCED | {
     "weight_density": Key(fraction, default=1.0),
     "bit_steps": Key(whole(0, 64), default=1),
@@ -244,6 +249,7 @@ def _core(problems: Problems, table: str, value: Any) -> CoreKind:
     keys = _SOURCED | {
         "count": Key(whole(1), required=True),
         "roles": Key(list_of(words("neurons", "host")), default=("neurons",)),
+        "layers": Key(list_of(words("conv", "dense")), default=()),
         "resources": Key(raw),
         "cost_rules": Key(raw),
     }
@@ -315,7 +321,7 @@ def _sections(problems: Problems, document: dict) -> dict[str, Any]:
     }
 
 
-def _limits(problems: Problems, document: dict) -> dict[str, int]:
+def _limits(problems: Problems, document: dict) -> dict[str, int | tuple[int, ...]]:
     if "limits" not in document:
         return frozen({})
     parsed = problems.table("limits", document["limits"], _LIMITS)

@@ -111,7 +111,21 @@ def _recurrent_projections(wiring: Wiring) -> Count:
     return len(names), "", ", ".join(repr(name) for name in names[:3])
 
 
-# What may be limited, and how it is counted; the last five are of one layer, see layer_needs.
+# Of one layer, see layer_needs: the most, or the only numbers allowed.
+LAYER_LIMITS = (
+    "kernel_side",
+    "kernel_asymmetry",
+    "strided_kernel_side",
+    "stride",
+    "padding",
+    "pool",
+    "channels",
+    "input_side",
+    "output_side",
+    "destinations",
+    "dense_inputs",
+)
+# What may be limited, and how it is counted.
 LIMITS: dict[str, Callable[[Wiring], Count] | None] = {
     "inputs": _inputs,
     "hidden": _hidden,
@@ -123,12 +137,7 @@ LIMITS: dict[str, Callable[[Wiring], Count] | None] = {
     "output_sources": _output_sources,
     "recurrent_projections": _recurrent_projections,
     "router_entries": None,  # per tile, once the neurons have their places
-    "kernel_side": None,
-    "channels": None,
-    "input_side": None,
-    "output_side": None,
-    "destinations": None,
-}
+} | dict.fromkeys(LAYER_LIMITS)
 
 
 def check_limits(wiring: Wiring, chip: Chip) -> None:
@@ -141,7 +150,7 @@ def check_limits(wiring: Wiring, chip: Chip) -> None:
     """
     for name, limit in chip.limits.items():
         count = LIMITS[name]
-        if count is None:
+        if count is None or not isinstance(limit, int):
             continue
         need, population, where = count(wiring)
         if need > limit:
