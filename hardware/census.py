@@ -200,7 +200,8 @@ def census(
 
 
 def _check_belongs(network: "Network", wiring: Wiring, tick: float | None) -> None:
-    if tuple(network.projections) != wiring.projections:
+    named = wiring.projections[:-1] if wiring.repeats.size else wiring.projections
+    if tuple(network.projections) != named:
         raise ParameterError("census.network must be the network of the mapping")
     if tick is not None and tick != wiring.tick:
         raise ParameterError(

@@ -11,7 +11,8 @@ from neurosim._jit import kernel
 
 from .rules import synlist_words
 
-FITS, NEURONS, AXONS_IN, SYNAPSE_WORDS = 0, 1, 2, 3
+FITS, NEURONS, AXONS_IN, SYNAPSE_WORDS, FIRST_PROFILE = 0, 1, 2, 3, 4
+N_WALLS = 7
 NO_RULE, LINEAR, SYNLIST, POOLED = 0, 1, 2, 3
 
 # Columns of the positional arrays of the kernels below.
@@ -83,7 +84,33 @@ def _take_back(lists, undo, n_log):
 
 
 @kernel
-def fill_cores(starts, axons, n_axons, order, sizes, caps, memory):
+def _full_profile(neuron, core, shared, seen, used, more):
+    """Which kind of profile the neuron would bring too many of to the core; -1 for none.
+
+    ``shared`` is (starts, ids, kind, caps), see ``profiles.Shared``; ``seen`` is the last core
+    with each profile, ``used`` how many of each kind this core has; ``more`` is filled.
+    """
+    starts, ids, kind, caps = shared
+    more[:] = 0
+    for i in range(starts[neuron], starts[neuron + 1]):
+        if seen[ids[i]] != core:
+            more[kind[ids[i]]] += 1
+    for k in range(more.size):
+        if used[k] + more[k] > caps[k]:
+            return k
+    return -1
+
+
+@kernel
+def _take_profiles(neuron, core, shared, seen, used, more):
+    starts, ids = shared[0], shared[1]
+    for i in range(starts[neuron], starts[neuron + 1]):
+        seen[ids[i]] = core
+    used += more
+
+
+@kernel
+def fill_cores(starts, axons, n_axons, order, sizes, caps, memory, shared):
     """Put neurons on cores, in ``order``.
 
     Parameters
@@ -95,12 +122,13 @@ def fill_cores(starts, axons, n_axons, order, sizes, caps, memory):
     sizes : int64[n, 2]             room and words that each neuron takes by itself
     caps : int64[3]                 room for neurons, axons and words of a core
     memory : int64[7]               see ``_list_words``
+    shared : tuple of int64         starts, ids, kind and caps of ``profiles.Shared``
 
     Returns
     -------
     core_of : int32[n]
     usage : int64[n_cores, 3]       room, axons, words used
-    closed : int64[4]               how many cores were closed by which wall
+    closed : int64[7]               how many cores were closed by which wall
     status : int                    FITS, or the wall that one neuron alone breaks
     neuron, need : int              which neuron, and what it needs
     """
@@ -112,7 +140,10 @@ def fill_cores(starts, axons, n_axons, order, sizes, caps, memory):
     for neuron in range(n):
         widest = max(widest, starts[neuron + 1] - starts[neuron])
     undo = np.empty((widest, 5), np.int64)
-    closed = np.zeros(4, np.int64)
+    closed = np.zeros(N_WALLS, np.int64)
+    seen = np.full(shared[2].size, -1, np.int64)
+    used = np.zeros(shared[3].size, np.int64)
+    more_profiles = np.zeros(shared[3].size, np.int64)
     core = 0
     local = 0
     for place in order:
@@ -120,6 +151,7 @@ def fill_cores(starts, axons, n_axons, order, sizes, caps, memory):
         if place < 0 and local > 0:
             core += 1
             local = 0
+            used[:] = 0
         for _attempt in range(2):
             more, words, n_log = _add(neuron, local, core, starts, axons, lists, undo, memory)
             words += sizes[neuron, 1]
@@ -130,17 +162,25 @@ def fill_cores(starts, axons, n_axons, order, sizes, caps, memory):
                 wall = AXONS_IN
             elif usage[core, USED_WORDS] + words > caps[USED_WORDS]:
                 wall = SYNAPSE_WORDS
+            else:
+                full = _full_profile(neuron, core, shared, seen, used, more_profiles)
+                if full >= 0:
+                    wall = FIRST_PROFILE + full
             if wall == FITS:
                 break
             if local == 0:
                 need = more if wall == AXONS_IN else words
                 if wall == NEURONS:
                     need = sizes[neuron, 0]
+                if wall >= FIRST_PROFILE:
+                    need = more_profiles[wall - FIRST_PROFILE]
                 return core_of, usage[: core + 1], closed, wall, neuron, need
             _take_back(lists, undo, n_log)
             closed[wall] += 1
             core += 1
             local = 0
+            used[:] = 0
+        _take_profiles(neuron, core, shared, seen, used, more_profiles)
         local += 1
         usage[core, USED_NEURONS] += sizes[neuron, 0]
         usage[core, USED_AXONS] += more

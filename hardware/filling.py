@@ -5,6 +5,7 @@ import numpy as np
 from .chip import Chip
 from .fill import (
     AXONS_IN,
+    FIRST_PROFILE,
     FITS,
     NEURONS,
     SYNAPSE_WORDS,
@@ -24,13 +25,15 @@ from .limits import (
     sizes,
     units,
 )
+from .profiles import PROFILES, profiles_used, shared
 from .refusal import DoesNotFit
 from .wiring import Wiring, counting_order
 
 
 def _walls(chip: Chip) -> dict[int, str]:
     """Wall of the filling -> resource; the memory of a core is words or pooled bytes."""
-    return {NEURONS: "neurons", AXONS_IN: "axons_in", SYNAPSE_WORDS: memory_resource(chip)}
+    walls = {NEURONS: "neurons", AXONS_IN: "axons_in", SYNAPSE_WORDS: memory_resource(chip)}
+    return walls | {FIRST_PROFILE + k: what for k, what in enumerate(PROFILES)}
 
 
 def columns(chip: Chip) -> dict[str, int]:
@@ -43,8 +46,15 @@ def _run_fill(
     axons, n_axons = axon_keys(wiring, chip)
     order, starts = counting_order(wiring.post, wiring.n_neurons)
     limits = np.array(caps, np.int64)
-    own = sizes(wiring, chip)
-    return fill_cores(starts, axons[order], n_axons, taken, own, limits, memory(chip, wiring))
+    own, words = sizes(wiring, chip), memory(chip, wiring)
+    few = shared(wiring, chip)
+    empty = np.zeros(0, np.int64)
+    profiles = (
+        (np.zeros(wiring.n_neurons + 1, np.int64), empty, empty, empty)
+        if few is None
+        else (few.starts, few.ids, few.kind, few.caps)
+    )
+    return fill_cores(starts, axons[order], n_axons, taken, own, limits, words, profiles)
 
 
 def _caps(chip: Chip) -> list[int]:
@@ -96,6 +106,9 @@ def whole_network(wiring: Wiring, chip: Chip) -> DoesNotFit:
         for name, column in used.items()
         if name in chip.core.resources
     }
+    everywhere = np.zeros(wiring.n_neurons, np.int32)
+    for name, profiles in profiles_used(wiring, chip, everywhere, 1).items():
+        needs[name] = int(profiles[0])
     worst = max(needs, key=lambda name: needs[name] / chip.core.resources[name])
     return DoesNotFit(
         chip=chip.name,
@@ -127,8 +140,7 @@ def check_targets(wiring: Wiring, chip: Chip, core_of: np.ndarray, n_cores: int)
             where=f"population {population!r}, neuron {index}, without splitter neurons",
             population=population,
             hint=f"about {int(several.sum()):,} splitter neurons, one per target of the "
-            f"{several.size:,} neurons with several, which the mapper does not insert and which "
-            "add a tick",
+            f"{several.size:,} neurons with several, more than the chip has room for",
         )
 
 

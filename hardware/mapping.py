@@ -1,11 +1,12 @@
 """Which core holds which neuron, and does the network fit? Mapping under walls."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neurosim import checks
+from neurosim.errors import ParameterError
 
 from .assumptions import notes, quantisation
 from .chip import Chip
@@ -14,8 +15,10 @@ from .filling import check_targets, columns, fill_chip, no_slots, whole_network
 from .layer_map import place_layers
 from .limits import UNLIMITED, cap, signed_rows, units
 from .load import load_chip
+from .profiles import profiles_used
 from .refusal import DoesNotFit
 from .routes import router_entries
+from .splitters import split
 from .tiles import orders
 from .walls import check_cam, check_limits
 from .wiring import Wiring, wire
@@ -112,7 +115,7 @@ def _starts_of_populations(wiring: Wiring) -> np.ndarray:
     return order
 
 
-def _place(wiring: Wiring, chip: Chip, taken: np.ndarray) -> Mapping:
+def _place(wiring: Wiring, chip: Chip, taken: np.ndarray, splitters: bool = False) -> Mapping:
     most, limit, no_room = UNLIMITED, cap(chip, "axons_out"), None
     rows = signed_rows(wiring, chip)
     while True:
@@ -131,15 +134,26 @@ def _place(wiring: Wiring, chip: Chip, taken: np.ndarray) -> Mapping:
         if int(usage[:, USED_NEURONS].max()) == 1:
             raise no_room
         most = max(1, int(usage[:, USED_NEURONS].max()) * 3 // 4)
-    check_targets(wiring, chip, core_of, n_cores)
+    late = ""
+    try:
+        check_targets(wiring, chip, core_of, n_cores)
+    except DoesNotFit:
+        made = split(wiring, chip, core_of, n_cores) if splitters else None
+        if made is None:
+            raise
+        wiring, core_of, n_cores, late = made.wiring, made.core_of, made.n_cores, str(made)
+        usage = np.concatenate([usage, made.usage[usage.shape[0] :]])
+        out = np.bincount(core_of, minlength=n_cores)
     used = {"axons_out": out.astype(np.int64)}
     used |= {name: usage[:, column] for name, column in columns(chip).items()}
     if "cam_entries" in chip.core.resources:
         per_neuron = np.bincount(wiring.post, minlength=wiring.n_neurons)
         used["cam_entries"] = np.zeros(n_cores, np.int64)
         np.maximum.at(used["cam_entries"], core_of, per_neuron)
+    used |= profiles_used(wiring, chip, core_of, n_cores)
     usage_of = {name: used[name] * units(chip, name) for name in chip.core.resources}
-    return _mapping(wiring, chip, core_of, n_cores, usage_of)
+    found = _mapping(wiring, chip, core_of, n_cores, usage_of)
+    return replace(found, notes=(*found.notes, late)) if late else found
 
 
 def _mapping(
@@ -166,14 +180,22 @@ def _mapping(
     )
 
 
-def place(wiring: Wiring, chip: Chip, by: str = "sequential") -> Mapping:
+def place(
+    wiring: Wiring, chip: Chip, by: str = "sequential", splitters: bool = False
+) -> Mapping:
     """Map flat synapses; see :func:`map_network`. Raises DoesNotFit without remedies."""
     _check_delays(wiring, chip)
     check_limits(wiring, chip)
     check_cam(wiring, chip)
     if chip.topology.unit == "layer":
         return _mapping(wiring, chip, *place_layers(wiring, chip))
-    found = _in_order(wiring, chip) if by == "sequential" else _by_layers(wiring, chip)
+    way = _in_order if by == "sequential" else _by_layers
+    try:
+        found = way(wiring, chip, False)
+    except DoesNotFit as error:
+        if not splitters or not error.resource.startswith("targets_per_neuron"):
+            raise
+        found = way(wiring, chip, True)
     _check_routers(found)
     return found
 
@@ -195,12 +217,12 @@ def _check_routers(mapping: Mapping) -> None:
         )
 
 
-def _by_layers(wiring: Wiring, chip: Chip) -> Mapping:
+def _by_layers(wiring: Wiring, chip: Chip, splitters: bool) -> Mapping:
     """The mapping with the fewest cores, then the fewest target cores, of several tilings."""
     best, refused = None, None
     for order in orders(wiring):
         try:
-            found = _place(wiring, chip, order)
+            found = _place(wiring, chip, order, splitters)
         except DoesNotFit as error:
             refused = refused or error
             continue
@@ -212,7 +234,9 @@ def _by_layers(wiring: Wiring, chip: Chip) -> Mapping:
     return best
 
 
-def _in_order(wiring: Wiring, chip: Chip) -> Mapping:
+def _in_order(wiring: Wiring, chip: Chip, splitters: bool) -> Mapping:
+    if splitters:
+        return _place(wiring, chip, _starts_of_populations(wiring), True)
     try:
         return _place(wiring, chip, np.arange(wiring.n_neurons))
     except DoesNotFit as error:
@@ -226,7 +250,12 @@ def _in_order(wiring: Wiring, chip: Chip) -> Mapping:
 
 
 def map_network(
-    network: "Network", chip: Chip | str, *, tick: float | None = None, by: str = "sequential"
+    network: "Network",
+    chip: Chip | str,
+    *,
+    tick: float | None = None,
+    by: str = "sequential",
+    splitters: bool = False,
 ) -> Mapping:
     """Place a network on a chip, neuron by neuron in order, under all walls of the chip.
 
@@ -240,6 +269,10 @@ def map_network(
                                     of its own, those with places in tiles of neighbours, whichever
                                     tiles take the fewest cores. Chips whose cores hold whole
                                     layers match layers and cores either way.
+    splitters : bool                where a neuron addresses one row of one core (TrueNorth,
+                                    Tianjic), insert neurons that repeat the spikes of those that
+                                    reach several, on cores of their own and a tick later; they are
+                                    counted in a census as the population "splitter neurons"
 
     Returns
     -------
@@ -263,4 +296,6 @@ def map_network(
     from .remedies import place_or_advise  # the search for remedies places again
 
     checks.choice("map_network", "by", by, STRATEGIES)
-    return place_or_advise(wire(network, tick), load_chip(chip), by)
+    if not isinstance(splitters, bool):
+        raise ParameterError(f"map_network.splitters must be True or False, got {splitters!r}")
+    return place_or_advise(wire(network, tick), load_chip(chip), by, splitters)

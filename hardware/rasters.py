@@ -8,6 +8,7 @@ import numpy as np
 from neurosim.connectivity.delays import to_steps
 from neurosim.errors import ParameterError
 
+from .splitters import POPULATION
 from .wiring import Wiring
 
 MOST_TICKS = 100_000_000
@@ -73,6 +74,19 @@ def spikes_of(name: str, found: Any) -> tuple[np.ndarray, np.ndarray]:
     return times, who
 
 
+def _with_repeats(
+    wiring: Wiring, tick: np.ndarray, neuron: np.ndarray, n_steps: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The spikes, and those of the splitter neurons, a tick after the spikes they repeat."""
+    low = np.searchsorted(wiring.repeats, neuron)
+    count = np.searchsorted(wiring.repeats, neuron, side="right") - low
+    start = np.repeat(low - np.cumsum(count) + count, count)
+    again = np.arange(int(count.sum())) + start + wiring.first[POPULATION]
+    later = np.repeat(tick + 1, count)
+    kept = later < n_steps
+    return np.concatenate([tick, later[kept]]), np.concatenate([neuron, again[kept]])
+
+
 def raster_of(
     wiring: Wiring, spikes: dict[str, Any], duration: float, t_start: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -91,6 +105,8 @@ def raster_of(
     n_steps = n_ticks(duration, wiring.tick)
     ticks, ids, first = [np.empty(0, np.int64)], [np.empty(0, np.int64)], wiring.first
     for name, n in wiring.sizes.items():
+        if name == POPULATION and wiring.repeats.size:
+            continue
         if name not in spikes:
             raise ParameterError(
                 f"census.spikes has no population {name!r}; record the spikes of every "
@@ -111,5 +127,7 @@ def raster_of(
         ticks.append(tick)
         ids.append(who + first[name])
     tick, neuron = np.concatenate(ticks), np.concatenate(ids)
+    if wiring.repeats.size:
+        tick, neuron = _with_repeats(wiring, tick, neuron, n_steps)
     order = np.argsort(tick, kind="stable")
     return tick[order], neuron[order]

@@ -199,7 +199,23 @@ def _acyclic(wiring: Wiring, chip: Chip) -> list[Remedy]:
     return [Remedy(kind="feed_forward", owner=names[0], value=0, text=text)]
 
 
-def _search(error: DoesNotFit, wiring: Wiring, chip: Chip) -> list[Remedy]:
+def _splitters(wiring: Wiring, chip: Chip, by: str) -> list[Remedy]:
+    """Neurons that repeat spikes for other cores."""
+    try:
+        found = place(wiring, chip, by, splitters=True)
+    except DoesNotFit:
+        return []
+    text, m = f"splitters=True: {found.notes[-1]}", found.wiring.repeats.size
+    return [Remedy(kind="splitters", owner="", value=m, text=text)]
+
+
+def _search(error: DoesNotFit, wiring: Wiring, chip: Chip, by: str) -> list[Remedy]:
+    if error.resource.startswith("targets_per_neuron"):
+        return _others(error, wiring, chip) + _splitters(wiring, chip, by)
+    return _others(error, wiring, chip)
+
+
+def _others(error: DoesNotFit, wiring: Wiring, chip: Chip) -> list[Remedy]:
     if error.resource == "recurrent_projections":
         return _acyclic(wiring, chip)
     if chip.topology.unit == "layer" and error.population:
@@ -225,8 +241,10 @@ def _search(error: DoesNotFit, wiring: Wiring, chip: Chip) -> list[Remedy]:
     return found
 
 
-def with_remedies(error: DoesNotFit, wiring: Wiring, chip: Chip) -> DoesNotFit:
+def with_remedies(error: DoesNotFit, wiring: Wiring, chip: Chip, by: str) -> DoesNotFit:
     """The same error with the remedies found for it."""
+    remedies = _search(error, wiring, chip, by)
+    tried = any(remedy.kind == "splitters" for remedy in remedies)
     return DoesNotFit(
         chip=error.chip,
         core=error.core,
@@ -235,14 +253,16 @@ def with_remedies(error: DoesNotFit, wiring: Wiring, chip: Chip) -> DoesNotFit:
         limit=error.limit,
         where=error.where,
         population=error.population,
-        remedies=tuple(_search(error, wiring, chip)),
-        hint=error.hint,
+        remedies=tuple(remedies),
+        hint="" if tried else error.hint,
     )
 
 
-def place_or_advise(wiring: Wiring, chip: Chip, by: str = "sequential") -> Mapping:
+def place_or_advise(
+    wiring: Wiring, chip: Chip, by: str = "sequential", splitters: bool = False
+) -> Mapping:
     """Place the network, or raise DoesNotFit with remedies that were tried."""
     try:
-        return place(wiring, chip, by)
+        return place(wiring, chip, by, splitters)
     except DoesNotFit as error:
-        raise with_remedies(error, wiring, chip) from None
+        raise with_remedies(error, wiring, chip, by) from None

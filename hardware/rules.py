@@ -3,7 +3,8 @@
 A chip file names a rule and its parameters for each resource. A new rule takes a name and
 parameters in :data:`RULES`, its resource in :data:`RESOURCES`, and the counting: of axons in
 ``limits.axon_keys``, of memory in ``limits.memory`` and ``fill._list_words``, of what a
-neuron takes by itself in ``limits.sizes``, of whole layers in ``layer_needs.py``.
+neuron takes by itself in ``limits.sizes``, of what neurons share in ``profiles.py``, of whole
+layers in ``layer_needs.py``.
 
 ===================  =========================================================
 ``linear``           ``units`` per neuron, axon or synapse, whichever the resource holds
@@ -13,6 +14,7 @@ neuron takes by itself in ``limits.sizes``, of whole layers in ``layer_needs.py`
 ``pooled_bytes``     one memory for all: ``neuron``, ``axon`` and ``synapse`` bytes
 ``joined_circuits``  a neuron takes as many circuits as ``fan_in`` axons go into one
 ``cam``              entries of one neuron: ``units`` for each of its synapses
+``distinct``         settings that the neurons of a core share: each different one takes one
 ``pow2_conv``        words of a layer's kernel or state, sizes rounded up to powers of two
 ``layer_tiles``      bytes of a layer, which is cut into as many cores as it takes
 ===================  =========================================================
@@ -41,6 +43,7 @@ RULES: dict[str, dict[str, int | tuple[str, ...] | None]] = {
     "pooled_bytes": {"neuron_bytes": None, "axon_bytes": None, "synapse_bytes": None},
     "joined_circuits": {"fan_in": None},
     "cam": {"units": 1},
+    "distinct": {},
     "pow2_conv": {},
     "layer_tiles": {"bits": None},
 }
@@ -52,6 +55,9 @@ RESOURCES: dict[str, tuple[str, ...]] = {
     "synapse_words": ("linear", "loihi_synlist"),
     "bytes": ("pooled_bytes",),
     "cam_entries": ("cam",),
+    "compartment_profiles": ("distinct",),
+    "threshold_profiles": ("distinct",),
+    "synapse_profiles": ("distinct",),
     "kernel_words": ("pow2_conv",),
     "state_words": ("pow2_conv",),
     "weight_bytes": ("layer_tiles",),

@@ -5,7 +5,7 @@ source is not placed on a core, its spikes come from outside. Synapses with weig
 are left out, as compilers leave them out; delays are in ticks of the chip.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +45,7 @@ class Wiring:
     features : tuple of str         what they need beyond an integrator that is reset to a value
     stimuli : tuple of str          inputs that are no population, which nothing here counts
     network : Network               what was flattened
+    repeats : int64[m]              neurons whose spikes splitter neurons repeat, see splitters.py
     """
 
     time: str
@@ -66,6 +67,7 @@ class Wiring:
     features: tuple[str, ...]
     stimuli: tuple[str, ...]
     network: "Network"
+    repeats: np.ndarray = field(default_factory=lambda: np.empty(0, np.int64))
 
     @property
     def nnz(self) -> int:

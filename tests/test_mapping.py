@@ -531,14 +531,69 @@ def test_sizes_offered_for_random_rules_fit_when_their_synapses_are_drawn_again(
         hw.map_network(net(changed["a"], changed["b"]), "truenorth")
 
 
-def test_splitter_neurons_are_named_where_only_a_useless_size_would_fit():
+def fanning(n=2000, delays=1.0):
     net = ns.Network(time="steps")
-    a, b = net.add(ns.IF(20), "a"), net.add(ns.IF(2000), "b")
-    net.connect(a, b, weight=1.0, delay=1.0)
-    with pytest.raises(hw.DoesNotFit, match="not tried: about 160 splitter neurons") as caught:
-        hw.map_network(net, "truenorth")
-    assert not caught.value.remedies
-    assert "at most" not in str(caught.value)
+    source, a = net.add(ns.SpikeSource(3), "in"), net.add(ns.IF(20), "a")
+    net.connect(source, a, weight=1.0)
+    net.connect(a, net.add(ns.IF(n), "b"), weight=1.0, delay=delays)
+    return net
+
+
+def test_splitter_neurons_are_offered_and_placed():
+    error = refusal(fanning(), "truenorth")
+    remedy = only(error, "splitters")
+    assert remedy.value == 160
+    assert "160 splitter neurons" in str(error)
+    assert "not tried" not in str(error)
+    found = hw.map_network(fanning(), "truenorth", splitters=True)
+    assert found.n_cores == 1 + 8 + 1
+    # Beside one another on one core, each source with a row of it.
+    assert set(found.cores("splitter neurons").tolist()) == {9}
+    assert found.usage["neurons"][9] == 160
+    assert found.usage["axons_in"][9] == 20
+    assert np.diff(found.target_starts)[: found.wiring.n_neurons].max() == 1
+    assert "40,000 synapses are a tick late" in found.notes[-1]
+
+
+def test_splitters_leave_longer_delays_what_they_were():
+    found = hw.map_network(fanning(delays=4.0), "truenorth", splitters=True)
+    assert "late" not in found.notes[-1]
+    w = found.wiring
+    behind = w.pre >= w.first["splitter neurons"]
+    behind &= w.pre < w.n_neurons
+    assert set(w.delay[behind].tolist()) == {3}
+    onto = w.post >= w.first["splitter neurons"]
+    assert set(w.delay[onto].tolist()) == {1}
+
+
+def test_a_census_counts_what_splitters_repeat():
+    net = fanning(n=600)
+    found = hw.map_network(net, "truenorth", splitters=True)
+    spikes = {"in": ([1], [0]), "a": ([2, 5, 9], [0, 7, 19]), "b": ([], [])}
+    counts = hw.census(net, found, spikes, duration=10)
+    # 600 neurons lie on three cores. The spike of the last step is repeated after the run.
+    assert counts.populations["splitter neurons"].spikes == 2 * 3
+    assert counts.projections["splitter neurons"].synops == 2 * 3
+    assert counts.projections["a->b"].synops == 2 * 600
+    # One message to the splitters of each of the three spikes, and one from each splitter.
+    assert counts.messages == 3 + 2 * 3
+
+
+def test_no_splitters_are_placed_where_none_are_needed():
+    net = dense(20, 100, hidden=200)
+    plain, split = (hw.map_network(net, "truenorth", splitters=on) for on in (False, True))
+    assert np.array_equal(plain.core_of, split.core_of)
+    assert "splitter neurons" not in split.wiring.sizes
+    with pytest.raises(ParameterError, match="map_network.splitters"):
+        hw.map_network(net, "truenorth", splitters=1)
+
+
+def test_a_neuron_with_more_targets_than_a_core_has_neurons_is_refused():
+    net = ns.Network(time="steps")
+    net.add(ns.IF(1), "a")
+    net.connect("a", net.add(ns.IF(256 * 257), "b"), weight=1.0)
+    with pytest.raises(hw.DoesNotFit, match="not tried: about 257 splitter neurons"):
+        hw.map_network(net, "truenorth", splitters=True)
 
 
 def test_delays_and_models_that_a_chip_has_not_are_said():
