@@ -180,9 +180,7 @@ def _mapping(
     )
 
 
-def place(
-    wiring: Wiring, chip: Chip, by: str = "sequential", splitters: bool = False
-) -> Mapping:
+def place(wiring: Wiring, chip: Chip, by: str = "sequential", splitters: bool = False) -> Mapping:
     """Map flat synapses; see :func:`map_network`. Raises DoesNotFit without remedies."""
     _check_delays(wiring, chip)
     check_limits(wiring, chip)

@@ -15,8 +15,8 @@ class Remedy:
     ``"tick"`` (ms), ``"channels"`` (of layer ``owner``), ``"layers"`` (the first ones of the
     network), a limit of a layer's shape such as ``"stride"`` (see ``walls.LAYER_LIMITS``; in all
     layers that break it), ``"feed_forward"`` (without the projections that make a cycle),
-    ``"splitters"`` (neurons that repeat spikes, see :func:`map_network`), or ``"all"`` of its
-    ``parts`` together;
+    ``"one_range"`` (of the largest weights of all projections), ``"splitters"`` (neurons that
+    repeat spikes, see :func:`map_network`), or ``"all"`` of its ``parts`` together;
     ``value`` is the largest, for a tick the smallest, that fits.
     """
 

@@ -14,6 +14,7 @@ from .fewer import limit_fan_in, select, share_inputs, spread
 from .layer_remedies import of_layers
 from .limits import axon_keys, units
 from .mapping import Mapping, place
+from .profiles import SYNAPSE
 from .refusal import DoesNotFit, Remedy, together
 from .walls import cyclic
 from .wiring import Wiring, wire
@@ -199,6 +200,14 @@ def _acyclic(wiring: Wiring, chip: Chip) -> list[Remedy]:
     return [Remedy(kind="feed_forward", owner=names[0], value=0, text=text)]
 
 
+def _one_range(wiring: Wiring, chip: Chip) -> list[Remedy]:
+    """All weights of one magnitude, so that one format of synapses serves every projection."""
+    if not _fits(replace(wiring, weight=np.sign(wiring.weight)), chip):
+        return []
+    text = "largest weights of all projections of one power of two"
+    return [Remedy(kind="one_range", owner="", value=1, text=text)]
+
+
 def _splitters(wiring: Wiring, chip: Chip, by: str) -> list[Remedy]:
     """Neurons that repeat spikes for other cores."""
     try:
@@ -218,6 +227,8 @@ def _search(error: DoesNotFit, wiring: Wiring, chip: Chip, by: str) -> list[Reme
 def _others(error: DoesNotFit, wiring: Wiring, chip: Chip) -> list[Remedy]:
     if error.resource == "recurrent_projections":
         return _acyclic(wiring, chip)
+    if error.resource == SYNAPSE:
+        return _one_range(wiring, chip)
     if chip.topology.unit == "layer" and error.population:
         found = of_layers(error, wiring, chip, _largest)
         if found:

@@ -1,9 +1,10 @@
-"""Claims about walls: each wall of each chip binds, is named, and its remedy fits when applied."""
+"""Claims about walls: what a refusal names, and what is offered; see also test_every_wall."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from wall_networks import convolutional, fan, layered, lone, looped
 
 import neurosim as ns
 import neurosim.hardware as hw
@@ -16,35 +17,6 @@ def one_core(name):
     chip = hw.load_chip(name)
     cores = tuple(replace(core, count=1) for core in chip.cores if "neurons" in core.roles)
     return replace(chip, cores=cores, topology=replace(chip.topology, max_chips=1))
-
-
-def layered(sizes, delay=0.0, neurons=ns.IF):
-    """Layers of these names and sizes, each fully connected to the next; the first is a source."""
-    net = ns.Network(time="steps")
-    names = list(sizes)
-    net.add(ns.SpikeSource(sizes[names[0]]), names[0])
-    for before, name in zip(names, names[1:], strict=False):
-        net.add(neurons(sizes[name]), name)
-        net.connect(before, name, weight=1.0, delay=delay)
-    return net
-
-
-def looped(sizes, fan_out=None):
-    """in -> hid -> out, and hid onto itself by ``fan_out`` synapses of each neuron, or all."""
-    net = layered(sizes)
-    n = sizes["hid"]
-    k = n if fan_out is None else min(fan_out, n)
-    pre = np.repeat(np.arange(n), k)
-    post = (pre + np.tile(np.arange(k), n)) % n
-    net.connect("hid", "hid", ns.FromArrays(pre, post), weight=1.0, delay=1.0)
-    return net
-
-
-def lone(sizes):
-    """Neurons without a synapse."""
-    net = ns.Network(time="steps")
-    net.add(ns.IF(sizes["a"]), "a")
-    return net
 
 
 def refusal(net, chip):
@@ -162,17 +134,6 @@ def test_dynap_se2_has_2048_tags():
     assert remedy.value == 2048
 
 
-def fan(sizes, k=600):
-    """Hidden neurons of Xylo IMU, the first of which reaches ``k`` others (some twice)."""
-    net = layered({"in": 1, "few": 1, "out": 2})
-    net.add(ns.IF(sizes["hid"]), "hid")
-    post = np.arange(k) % 300
-    post = post[post < sizes["hid"]]
-    net.connect("few", "hid", ns.FromArrays(np.zeros(post.size, int), post), weight=1.0)
-    net.connect("hid", "out", ns.FromArrays([0], [0]), weight=1.0)
-    return net
-
-
 def test_a_hidden_neuron_of_xylo_imu_reaches_512():
     error = refusal(fan({"hid": 300}), "xylo-imu")
     assert (error.resource, error.need, error.limit) == ("fan_out", 600, 512)
@@ -241,19 +202,6 @@ def test_the_router_of_a_spinnaker_chip_has_1023_entries():
 
 
 # ------------------------------------------------------------------ layers on Speck and Akida
-
-
-def convolutional(channels, kernel=3, side=16, n_out=None):
-    """A camera of 2 channels and convolutions of these channels, all of one kernel."""
-    net = ns.Sequential(ns.SpikeSource((side, side, 2)))
-    before = 2
-    for k, n in enumerate(channels):
-        weight = np.ones((n, before, kernel, kernel))
-        net.add(ns.Convolution(weight, padding=kernel // 2), ns.IF, name=f"c{k}")
-        before = n
-    if n_out:
-        net.add(ns.Dense(np.ones((before * side * side, n_out))), ns.IF, name="out")
-    return net.network
 
 
 def test_needs_of_a_layer_are_the_vendors_formulas():
