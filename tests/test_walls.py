@@ -9,7 +9,6 @@ from wall_networks import convolutional, fan, layered, lone, looped
 import neurosim as ns
 import neurosim.hardware as hw
 from neurosim.hardware.layer_needs import Layer, Way, kernel_words, state_words
-from neurosim.hardware.routes import router_entries
 
 
 def one_core(name):
@@ -84,29 +83,6 @@ def test_what_fills_one_core_goes_on_to_the_next(name, build, sizes, resource):
     assert mapping.usage[resource].max() <= mapping.chip.core.resources[resource]
 
 
-# Walls of a chip as a whole.
-CHIP_WALLS = [
-    ("dynapse2", layered, {"in": 60, "a": 1100}, "cores", 5, 4),
-    ("dynapse2", lambda s: looped(s, 1), {"in": 1, "hid": 900, "out": 1}, "cam_entries", 900, 64),
-    ("xylo-audio2", layered, {"in": 20, "hid": 10, "out": 2}, "inputs", 20, 16),
-    ("xylo-audio2", layered, {"in": 4, "hid": 1100, "out": 2}, "hidden", 1100, 1000),
-    ("xylo-audio2", layered, {"in": 4, "hid": 10, "out": 9}, "outputs", 9, 8),
-    ("xylo-audio2", looped, {"in": 4, "hid": 300, "out": 2}, "recurrent_synapses", 90_000, 63_872),
-    ("xylo-imu", layered, {"in": 17, "hid": 10, "out": 2}, "inputs", 17, 16),
-    ("xylo-imu", layered, {"in": 4, "hid": 500, "out": 2}, "hidden", 500, 496),
-    ("xylo-imu", layered, {"in": 4, "hid": 10, "out": 20}, "outputs", 20, 16),
-    ("xylo-imu", looped, {"in": 1, "hid": 200, "out": 2}, "recurrent_synapses", 40_000, 31_744),
-    ("xylo-imu", layered, {"in": 4, "hid": 200, "out": 2}, "input_targets", 200, 128),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "build", "sizes", "resource", "need", "limit"), CHIP_WALLS[2:])
-def test_a_wall_of_the_whole_chip_is_named_with_what_fits(
-    name, build, sizes, resource, need, limit
-):
-    check_wall(build, sizes, name, resource, need, limit, core=None)
-
-
 def test_a_board_of_dynap_se2_has_so_many_cores():
     chip = hw.load_chip("dynapse2")
     chip = replace(chip, topology=replace(chip.topology, max_chips=1))
@@ -121,19 +97,6 @@ def test_dynap_se2_recognises_64_inputs_of_a_neuron():
     assert fan_in.value == 64
 
 
-def test_dynap_se2_has_2048_tags():
-    def build(sizes):
-        net = ns.Network(time="steps")
-        net.add(ns.SpikeSource(sizes["in"]), "in")
-        net.add(ns.IF(40), "a")
-        pre = np.arange(sizes["in"])
-        net.connect("in", "a", ns.FromArrays(pre, pre % 40), weight=1.0)
-        return net
-
-    remedy = check_wall(build, {"in": 2100}, "dynapse2", "sources", 2100, 2048, None)
-    assert remedy.value == 2048
-
-
 def test_a_hidden_neuron_of_xylo_imu_reaches_512():
     error = refusal(fan({"hid": 300}), "xylo-imu")
     assert (error.resource, error.need, error.limit) == ("fan_out", 600, 512)
@@ -141,33 +104,6 @@ def test_a_hidden_neuron_of_xylo_imu_reaches_512():
     remedy = next(r for r in error.remedies if r.kind == "size")
     assert remedy.owner == "hid"
     hw.map_network(fan({"hid": int(remedy.value)}), "xylo-imu")
-
-
-def test_the_read_neurons_of_xylo_imu_are_128():
-    def build(sizes):
-        net = layered({"in": 2, "a": 100})
-        net.add(ns.IF(sizes["b"]), "b")
-        net.add(ns.IF(3), "out")
-        net.connect("a", "b", weight=1.0)
-        net.connect("b", "out", weight=1.0)
-        return net
-
-    check_wall(build, {"b": 150}, "xylo-imu", "output_sources", 150, 128, None)
-
-
-@pytest.mark.parametrize(
-    ("name", "limit"),
-    [("loihi", 62), ("loihi2", 62), ("truenorth", 15), ("odin", 1), ("spinnaker", 144),
-     ("spinnaker2", 16), ("brainscales2", 0), ("dynapse2", 1), ("speck", 1), ("akida", 1),
-     ("tianjic", 1), ("xylo-audio2", 1), ("xylo-imu", 1), ("darwin3", 15)],
-)  # fmt: skip
-def test_a_delay_that_is_too_long_is_named_and_cut_it_fits(name, limit):
-    error = refusal(layered({"in": 4, "a": 3}, delay=limit + 3.0), name)
-    assert (error.core, error.resource) == (None, "delay ticks")
-    assert (error.need, error.limit) == (limit + 3, limit)
-    assert "projection 'in->a'" in str(error)
-    remedy = next(remedy for remedy in error.remedies if remedy.kind == "delay")
-    hw.map_network(layered({"in": 4, "a": 3}, delay=float(remedy.value)), name)
 
 
 @pytest.mark.parametrize("name", ["truenorth", "tianjic"])
@@ -178,27 +114,6 @@ def test_a_neuron_that_would_reach_two_cores_is_named(name):
     assert "splitter neurons" in str(error)
     remedy = next(r for r in error.remedies if r.kind == "size")
     hw.map_network(layered({"in": 10, "a": 20, "b": 600} | {remedy.owner: remedy.value}), name)
-
-
-def test_the_router_of_a_spinnaker_chip_has_1023_entries():
-    chip = hw.load_chip("spinnaker")
-    # One neuron of a core: 1030 cores reach one.
-    core = replace(chip.core, resources={"neurons": 1})
-    small = replace(chip, cores=(core,))
-
-    def build(n):
-        net = ns.Network(time="steps")
-        net.add(ns.IF(n), "a")
-        net.add(ns.IF(1), "b")
-        net.connect("a", "b", weight=1.0, delay=1.0)
-        return net
-
-    error = refusal(build(1030), small)
-    assert (error.resource, error.need, error.limit) == ("router_entries", 1030, 1023)
-    remedy = next(remedy for remedy in error.remedies if remedy.kind == "size")
-    assert remedy.value == 1023
-    found = hw.map_network(build(1023), small)
-    assert router_entries(found).max() == 1023
 
 
 # ------------------------------------------------------------------ layers on Speck and Akida
