@@ -2,6 +2,7 @@
 
 from .bands import Band as Band
 from .break_even import BreakEven as BreakEven
+from .break_even import bit_density as bit_density
 from .break_even import step_break_even as step_break_even
 from .census import census as census
 from .chip import Chip as Chip

@@ -8,6 +8,11 @@ that of the twin at ``s = (E_twin - E_rest) / E_spikes``.
 
 from dataclasses import dataclass
 
+import numpy as np
+
+from neurosim import checks
+from neurosim.errors import ParameterError
+
 from .counts import Census
 from .energy import Estimate
 from .twins import bits_of_counts
@@ -112,3 +117,37 @@ def step_break_even(
     if operands:
         gain += e_mem
     return gain / (steps * (e_ac + (e_mem if operands else 0.0)))
+
+
+def bit_density(counts: np.ndarray, steps: int) -> float:
+    """The share of set bits in spike counts, R_b of the bit-serial twin of the same values.
+
+    A rate of T steps and a number of ceil(log2(T + 1)) bits stand for the same values (Yan et
+    al., arXiv 2409.08290). As no number has more set bits than its value, T R_s >= B R_b: in
+    additions alone such a twin is never dearer, whatever the rate.
+
+    Parameters
+    ----------
+    counts : array of int       spikes of each neuron in ``steps`` steps, 0 ... steps
+    steps : int
+
+    Raises
+    ------
+    ParameterError
+        A count is no whole number of 0 to ``steps``.
+
+    Examples
+    --------
+    >>> bit_density(np.array([0, 1, 4, 5]), 5)      # 000, 001, 100, 101
+    0.3333333333333333
+    """
+    steps = checks.integer("bit_density", "steps", steps, low=1)
+    found = checks.array("bit_density", "counts", counts)
+    whole = found.astype(np.int64)
+    if not found.size or (whole != found).any() or whole.min() < 0 or whole.max() > steps:
+        raise ParameterError(
+            f"bit_density.counts must be whole numbers from 0 to the {steps} steps, got "
+            f"{found.size} from {found.min(initial=0):g} to {found.max(initial=0):g}"
+        )
+    n = bits_of_counts(steps)
+    return float(np.mean([(whole >> k) & 1 for k in range(n)]))

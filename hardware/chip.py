@@ -204,7 +204,8 @@ class Quantise:
     """Which numbers a chip computes with; see ``quantised.py``.
 
     ``decay`` is ``"mantissa"`` (``decay_bits`` of a factor), ``"shift"`` (v -= v >> k) or
-    ``"analog"``; ``state_bits`` and ``threshold_bits`` are None where they do not bind.
+    ``"analog"``; ``state_bits`` and ``threshold_bits`` are None where they do not bind;
+    ``negative`` says whether potentials below 0 exist.
     """
 
     state_bits: int | None = None
@@ -212,6 +213,7 @@ class Quantise:
     decay_bits: int = 12
     threshold_bits: int | None = None
     rounding: str = "nearest"
+    negative: bool = True
     source: Source | None = None
     read: str = "memory"
 

@@ -154,6 +154,14 @@ def fraction(problems: Problems, table: str, key: str, value: Any) -> float | No
     return None
 
 
+def true_or_false(problems: Problems, table: str, key: str, value: Any) -> bool | None:
+    """A boolean."""
+    if isinstance(value, bool):
+        return value
+    problems.add(table, key, value, "must be true or false", "write it without quotes")
+    return None
+
+
 def in_unit(dimension: str) -> Check:
     """A positive quantity written with its unit."""
 

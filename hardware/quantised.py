@@ -5,9 +5,12 @@ numbers cost in accuracy is measured rather than guessed:
 
 * LIF neurons with one port that are reset to a value, on a chip whose decays are 12-bit
   mantissas: the integer neuron of Loihi (:func:`neurosim.quantize`), bit by bit.
-* IF neurons in steps: whole numbers of the chip's unit of state, which float32 holds exactly
-  up to 2^24, so the run is one of integers.
-* Others: rounded parameters and a potential in floating point, which the report says.
+* Other LIF neurons with one port, on digital chips: whole numbers with the chip's decays, which
+  saturate at its bits of state (``whole_lif.py``).
+* IF neurons in steps: whole numbers of the chip's unit of state, which saturate as well; the
+  engine may hold them in float32, exactly up to 2^24, or in int32.
+* Others, and all leaky neurons of analog chips: rounded parameters and a potential in floating
+  point, which the report says.
 """
 
 from dataclasses import dataclass, replace
@@ -20,6 +23,7 @@ from neurosim.connectivity import FromArrays
 from neurosim.connectivity.delays import to_steps
 from neurosim.errors import ParameterError
 from neurosim.models.base import Neurons
+from neurosim.models.integrator import IF_DELTA
 from neurosim.models.lif import LIF_DELTA, LIF_EXP
 from neurosim.network import Network, Population
 from neurosim.quantization import Fit, quantize
@@ -30,10 +34,13 @@ from .chip import Chip, Quantise
 from .decays import rounded_taus
 from .levels import few_levels, few_per_row, grid, on_grid
 from .load import load_chip
+from .whole import DRIVEN_PORTS, WHOLE_DRIVEN, WHOLE_IF
+from .whole_lif import Bits, is_leaky, whole_lif
 from .wiring import tick_of
 
 # A threshold that no sum of weights reaches stays out of reach (the read-out of a conversion).
 _UNREACHABLE = 1e6
+_NEVER = 2.0**30
 _INTEGER_BITS = (14, 23)
 _MOST_WEIGHT_BITS = 8
 
@@ -157,18 +164,22 @@ def _rebuilt(
     return made
 
 
+def _is_driven(neurons: Neurons) -> bool:
+    """Whether these are IF neurons of a converted network, whose input is a held current."""
+    return neurons.model.name == "IF" and neurons.model.ports == DRIVEN_PORTS
+
+
 def _is_if_in_steps(network: Network, population: Population) -> bool:
     neurons = population.neurons
     return (
         network.time == "steps"
         and isinstance(neurons, Neurons)
-        and neurons.model.name == "IF"
-        and neurons.model.ports == ("delta",)
+        and (neurons.model is IF_DELTA or _is_driven(neurons))
     )
 
 
 def _whole(
-    population: Population, arriving: list[np.ndarray], bits: int, weight_step: float
+    population: Population, arriving: list[np.ndarray], bits: Bits, weight_step: float
 ) -> tuple[Neurons, float, dict[str, Fit]]:
     """An IF population in whole numbers of the unit of state, that unit, and how well it fits."""
     p, name = population.neurons.params, population.name
@@ -177,35 +188,42 @@ def _whole(
     reachable = v_th < _UNREACHABLE * max(largest, 1e-30)
     # State holds twice the threshold, or, where none is reached, a thousand weights.
     span = 2 * float(v_th[reachable].max()) if reachable.any() else 1024 * largest
-    fine = np.floor(np.log2(2 ** (bits - 1) * weight_step / span)) if span else 0.0
+    fine = np.floor(np.log2((bits.high + 1) * weight_step / span)) if span else 0.0
     # Few bits of state are coarser than the weights; a read-out keeps those of its weights.
     unit = weight_step / 2.0 ** (fine if reachable.any() else max(0.0, fine))
-    fits, params = {}, dict(p)
-    for key in ("v_th", "i_ext", "v_reset"):
-        exact = np.asarray(p[key], float) / unit
+    driven = _is_driven(population.neurons)
+    fits, params = {}, {key: p[key] for key in ("v_th", "v_reset", "soft_reset")}
+    steady = "bias" if driven else "i_ext"
+    if driven:
+        params["bias"] = p["bias"]
+    else:
+        params["t_ref"] = p["t_ref"]
+        params["i_ext"] = np.asarray(p["i_ext"], float) / np.asarray(p["c_m"], float)
+    for key in ("v_th", steady, "v_reset"):
+        exact = np.asarray(params[key], float) / unit
         rounded = np.rint(exact)
         if key == "v_th":
-            rounded = np.where(reachable, np.maximum(rounded, 1), exact)
+            never = np.full(rounded.shape, _NEVER) if rounded.ndim else _NEVER
+            kept = reachable if rounded.ndim else bool(reachable.all())
+            rounded = np.where(kept, np.maximum(rounded, 1), never)
         params[key] = float(rounded) if rounded.ndim == 0 else rounded
         if reachable.any() or key != "v_th":
             fits[f"{name}.{key}"] = fit(exact, rounded)
-    if params["v_th"] is not p["v_th"] and np.ndim(p["v_th"]) == 0:
-        params["v_th"] = float(np.ravel(params["v_th"])[0])
+    # What never fires is read out, and added up outside of the chip.
+    held = bits if reachable.any() else replace(bits, state=24, negative=True)
+    params |= {"low": held.low, "high": held.high}
     start = population.neurons.initial["v"]
-    initial = dict(population.neurons.initial)
-    initial["v"] = np.rint(np.asarray(start, float) / unit)
-    if initial["v"].ndim == 0:
-        initial["v"] = float(initial["v"])
-    model = population.neurons.model
+    v = np.clip(np.rint(np.asarray(start, float) / unit), held.low, held.high)
+    initial = {"v": float(v) if v.ndim == 0 else v}
+    model = WHOLE_DRIVEN if driven else WHOLE_IF
     return Neurons(model, population.shape, initial, params), unit, fits
 
 
 def _integers(
-    network: Network, synapses: dict[str, Synapses], bits: int, weight_bits: int, chip: Chip
+    network: Network, synapses: dict[str, Synapses], bits: Bits
 ) -> tuple[Network, dict[str, float], dict[str, Fit]]:
     """IF layers in whole numbers: each population in its own unit of state."""
     neurons, units, fits = {}, {}, {}
-    signed = chip.synapse.sign != "per_source"
     scaled = dict(synapses)
     for name, population in network.populations.items():
         if population.is_source:
@@ -213,7 +231,7 @@ def _integers(
         onto = [n for n, p in network.projections.items() if p.post is population]
         together = np.concatenate([synapses[n].weight for n in onto] or [np.empty(0)])
         # One grid for all that a population adds up.
-        step = grid(together, weight_bits, signed=signed) or 1.0
+        step = grid(together, bits.weight, signed=bits.signed_weights) or 1.0
         rounded = {n: on_grid(synapses[n].weight, step) for n in onto}
         made, unit, fit_of = _whole(population, list(rounded.values()), bits, step)
         neurons[name], units[name] = made, unit
@@ -300,11 +318,18 @@ def quantise_for(
     placed = [p for p in network.populations.values() if not p.is_source]
     notes: list[str] = []
     units: dict[str, float] = {}
+    # In int32 the sign takes a bit, float32 counts to 2^24.
+    numbers = Bits(min(state, 31), bits, chip.synapse.sign != "per_source", rules.negative)
     if all(_is_if_in_steps(network, p) for p in placed):
-        made, units, fits = _integers(network, synapses, min(state, 24), bits, chip)
+        numbers = replace(numbers, state=min(state, 24))
+        made, units, fits = _integers(network, synapses, numbers)
         arithmetic = "integer"
-        notes.append("sums beyond the bits of the state are not cut")
-    elif rules.decay == "mantissa" and all(_is_integer_lif(p) for p in placed):
+        notes.append(_saturates(numbers))
+    elif rules.decay != "analog" and not _as_loihi(rules) and all(map(is_leaky, placed)):
+        arithmetic = "integer"
+        made, units, fits = whole_lif(network, synapses, rules, numbers, tick)
+        notes.append(_saturates(numbers))
+    elif _as_loihi(rules) and all(_is_integer_lif(p) for p in placed):
         arithmetic = "integer"
         low, high = _INTEGER_BITS
         found = quantize(
@@ -321,8 +346,6 @@ def quantise_for(
         }
         if not low <= state <= high:
             notes.append(f"state of {min(max(state, low), high)} bits in place of {state}")
-        if rules.decay_bits != 12:
-            notes.append(f"decays of 12 bits in place of {rules.decay_bits}")
     else:
         arithmetic = "floating point"
         made, fits = _rounded(network, synapses, rules, tick)
@@ -342,6 +365,15 @@ def quantise_for(
         unit=units,
         notes=tuple(notes),
     )
+
+
+def _as_loihi(rules: Quantise) -> bool:
+    """Whether decays and state are those of Loihi's neuron, which is measured bit by bit."""
+    return rules.decay == "mantissa" and rules.decay_bits == 12 and rules.negative
+
+
+def _saturates(bits: Bits) -> str:
+    return f"the potential saturates at {bits.low:,} and {bits.high:,}, at the end of a step"
 
 
 def _is_integer_lif(population: Population) -> bool:

@@ -38,6 +38,7 @@ from .problems import (
     name_of,
     one_or_some,
     text,
+    true_or_false,
     whole,
     words,
 )
@@ -120,6 +121,7 @@ _QUANTISE = _SOURCED | {
     "decay_bits": Key(whole(1, 32), default=12),
     "threshold_bits": Key(whole(1, 64)),
     "rounding": Key(words("nearest", "zero"), default="nearest"),
+    "negative": Key(true_or_false, default=True),
 }
 _NEURON = _SOURCED | {
     "models": Key(list_of(text(40)), default=()),

@@ -6,13 +6,15 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 from small_chip import TEXT, write_chip
 
 import neurosim as ns
 import neurosim.hardware as hw
 from neurosim.cli import cli
 from neurosim.errors import ParameterError
-from neurosim.hardware.break_even import spike_rate, step_break_even
+from neurosim.hardware.break_even import bit_density, spike_rate, step_break_even
 from neurosim.hardware.twins import bits_of_counts
 from neurosim.report import write_comparison
 
@@ -113,6 +115,36 @@ def test_at_the_break_even_rate_the_run_costs_what_its_twin_costs(table):
 def test_the_step_style_break_even_of_five_steps_is_near_the_literatures(fan_in, density):
     # 5.7 to 6.4 % (arXiv 2409.08290), for a tenth of the bits set, as in sparse activations.
     assert 0.0565 < step_break_even(5, fan_in, bit_density=density) < 0.0645
+
+
+@pytest.mark.parametrize("rate", [0.057, 0.064])
+def test_the_published_range_is_a_tenth_of_set_bits_and_nothing_else(rate):
+    # Additions alone, and with membranes of layers of 64 to 4608 inputs: R_b = T R_s / B + ...
+    for fan_in in (64, 576, 4608, np.inf):
+        density = (5 * rate * 0.9 + 2 * 5 * 3.12 / fan_in) / (3 * 0.9)
+        assert step_break_even(5, fan_in, bit_density=density) == pytest.approx(rate)
+    assert density == pytest.approx(5 * rate / 3)
+    # Half of the bits, as numbers at random have, are far from it; so is a weight read each time.
+    assert step_break_even(5, 1152, bit_density=0.5) > 4 * rate
+    assert step_break_even(5, 1152, bit_density=1e-9, operands=True) > 2 * rate
+
+
+@given(steps=st.integers(1, 40), rate=st.floats(0.0, 1.0), seed=st.integers(0, 99))
+def test_a_bit_serial_twin_of_the_same_counts_never_does_more_additions(steps, rate, seed):
+    counts = np.random.default_rng(seed).binomial(steps, rate, 200)
+    density = bit_density(counts, steps)
+    spikes = counts.mean()
+    assert density * bits_of_counts(steps) <= spikes + 1e-12
+    if density:
+        even = step_break_even(steps, 100, bit_density=density, memory=False)
+        assert even <= spikes / steps + 1e-12
+
+
+def test_bit_density_wants_counts_of_the_steps():
+    assert bit_density(np.array([7, 7]), 7) == 1.0
+    for wrong in ([6], [-1], [0.5], []):
+        with pytest.raises(ParameterError, match="bit_density.counts"):
+            bit_density(np.array(wrong), 5)
 
 
 def test_the_closed_form_of_break_even_is_the_crossing_of_the_two_models():

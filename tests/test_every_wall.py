@@ -5,6 +5,7 @@ case is one real chip (not the largest board of them) unless it says otherwise.
 """
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import pytest
 from wall_networks import (
@@ -157,8 +158,10 @@ CASES = [
     Case("xylo-audio2", "inputs", layered, {"in": 17, "hid": 10, "out": 2}, 17, 16),
     Case("xylo-audio2", "hidden", layered, {"in": 4, "hid": 1001, "out": 2}, 1001, 1000),
     Case("xylo-audio2", "outputs", layered, {"in": 4, "hid": 10, "out": 9}, 9, 8),
-    Case("xylo-audio2", "recurrent_synapses", looped, {"in": 4, "hid": 253, "out": 2},
-         253**2, 63_872),
+    # 33 recurrent synapses of a neuron.
+    Case("xylo-audio2", "recurrent_synapses", partial(looped, fan_out=33),
+         {"in": 4, "hid": 970, "out": 2}, 970 * 33, 32_000),
+    Case("xylo-audio2", "fan_out", partial(fan, k=65), {"hid": 65}, 65, 64),
     delay("xylo-audio2", 1),
     Case("xylo-imu", "inputs", layered, {"in": 17, "hid": 10, "out": 2}, 17, 16),
     Case("xylo-imu", "hidden", layered, {"in": 4, "hid": 497, "out": 2}, 497, 496),

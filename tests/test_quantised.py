@@ -13,6 +13,7 @@ from neurosim.errors import ParameterError
 from neurosim.hardware.chip import Quantise
 from neurosim.hardware.decays import rounded_taus
 from neurosim.hardware.levels import few_levels, on_grid
+from neurosim.hardware.whole import SHIFT_LIF
 
 TRUE_CHIPS = [name for name in hw.list_chips() if hw.load_chip(name).kind == "chip"]
 
@@ -79,15 +80,111 @@ def test_lif_neurons_on_loihi_are_its_integer_neuron():
     assert ns.simulate(made.network, 50, progress=False).dtype == "int32"
 
 
-@pytest.mark.parametrize(("name", "word"), [("xylo-audio2", "floating"), ("dynapse2", "analog")])
-def test_what_is_not_in_the_arithmetic_is_said(name, word):
-    net = layered(neurons=lambda n, v_th: ns.LIF(n, tau_m=20.0, tau_syn=5.0, v_th=v_th),
-                  time="continuous", delay=1.0)  # fmt: skip
-    made = hw.quantise_for(net, name)
+def leaky(tau_syn=5.0, tau_m=20.0, **options):
+    neurons = lambda n, v_th: ns.LIF(n, tau_m=tau_m, tau_syn=tau_syn, v_th=v_th, **options)  # noqa: E731
+    return layered(neurons=neurons, time="continuous", delay=1.0)
+
+
+@pytest.mark.parametrize("name", ["dynapse2", "brainscales2"])
+def test_analog_neurons_keep_a_potential_in_floating_point_and_that_is_said(name):
+    made = hw.quantise_for(leaky(), name)
     assert made.arithmetic == "floating point"
-    assert any(word in note for note in made.notes)
-    tau = made.network.populations["hid"].neurons.params["tau_m"]
-    assert tau == 20.0 if name == "dynapse2" else tau == pytest.approx(-1 / np.log(1 - 2**-4))
+    assert any("analog" in note for note in made.notes)
+    assert made.network.populations["hid"].neurons.params["tau_m"] == 20.0
+
+
+DIGITAL = [name for name in TRUE_CHIPS if name not in ("dynapse2", "brainscales2")]
+
+
+@pytest.mark.parametrize("name", DIGITAL)
+@pytest.mark.parametrize("tau_syn", [None, 5.0])
+def test_leaky_neurons_of_digital_chips_are_whole_numbers_of_its_bits(name, tau_syn):
+    made = hw.quantise_for(leaky(tau_syn), name)
+    assert made.arithmetic == "integer"
+    result = ns.simulate(made.network, 60, progress=False, record={"hid": ["spikes", "v"]})
+    assert result.dtype == "int32"
+    v = result.traces["hid"]["v"].values
+    rules = hw.load_chip(name).quantise
+    bits = min(rules.state_bits, 31) + (0 if rules.negative and name != "loihi" else 1)
+    assert v.max() < 2 ** (bits - 1) and v.min() >= -(2 ** (bits - 1))
+    assert rules.negative or v.min() >= 0
+    assert v.max() > 0
+
+
+@pytest.mark.parametrize("name", ["xylo-audio2", "spinnaker", "darwin3"])
+@pytest.mark.parametrize("reset", ["value", "subtract"])
+def test_whole_numbers_of_many_bits_fire_as_the_network_does(name, reset):
+    # Time constants that a shift has: 1 - 2^-2 and 1 - 2^-4 of a state are kept in a step.
+    net = leaky(tau_syn=-1 / np.log(0.75), tau_m=-1 / np.log(0.9375), reset=reset)
+    made = hw.quantise_for(net, name, weight_bits=16, state_bits=31)
+    a = ns.simulate(net, 60.0, dt=1.0, progress=False).counts["hid"]
+    b = ns.simulate(made.network, 60, progress=False).counts["hid"]
+    assert a.sum() > 20
+    assert abs(int(a.sum()) - int(b.sum())) <= 0.03 * a.sum()
+
+
+def shift_steps(inputs, dash_u, dash_v, v_th, low, high):
+    """u and v by the definition, one neuron: the reference."""
+    u = v = 0
+    seen = []
+    lost = lambda x, k: max(x >> k, 1) if x > 0 else x >> k  # noqa: E731
+    for w in inputs:
+        u, v = u - lost(u, dash_u), v - lost(v, dash_v)
+        u = min(max(u + w, -high - 1), high)
+        v = min(max(v + u, low), high)
+        v = 0 if v >= v_th else v
+        seen.append((u, v))
+    return seen
+
+
+@given(
+    weights=st.lists(st.integers(-3000, 3000), min_size=5, max_size=30),
+    dash=st.tuples(st.integers(0, 6), st.integers(0, 6)),
+    bits=st.integers(8, 16),
+)
+def test_a_neuron_of_shifts_computes_what_its_definition_says(weights, dash, bits):
+    high = 2 ** (bits - 1) - 1
+    neurons = SHIFT_LIF.neurons(
+        1, dash_u=dash[0], dash_v=dash[1], v_th=high // 2 + 1, low=-high - 1, high=high
+    )
+    net = ns.Network(time="steps")
+    n = len(weights)
+    net.add(ns.SpikeSource(n, times=np.arange(n), ids=np.arange(n)), "in")
+    net.add(neurons, "cell")
+    net.connect("in", "cell", weight=np.array(weights, float)[:, None])
+    run = ns.simulate(net, n, progress=False, record={"cell": ["u", "v"]})
+    seen = [run.traces["cell"][key].values[:, 0].tolist() for key in ("u", "v")]
+    wanted = shift_steps(weights, *dash, high // 2 + 1, -high - 1, high)
+    assert list(zip(*seen, strict=True)) == wanted
+
+
+def test_a_potential_that_overflows_saturates_and_odins_never_is_negative():
+    net = ns.Network(time="steps")
+    net.add(ns.SpikeSource(2, times=np.arange(40), ids=np.repeat([0, 1], 20)), "in")
+    net.add(ns.IF(1, v_th=1.0), "out")
+    # Twenty inhibitory spikes, then twenty excitatory ones.
+    net.connect("in", "out", weight=[[-0.9], [0.3]])
+    free = ns.simulate(net, 40, progress=False).counts["out"][0]
+    found = {}
+    for name in ("speck", "odin"):
+        made = hw.quantise_for(net, name)
+        run = ns.simulate(made.network, 40, progress=False, record={"out": ["spikes", "v"]})
+        found[name] = run.counts["out"][0], run.traces["out"]["v"].values.min()
+        assert any("saturates at" in note for note in made.notes)
+    assert free == 0
+    # 3 bits make 0.3 of 2/7 of 0.9, and it takes four of that to 1.
+    assert found["odin"] == (5, 0)
+    # 16 bits hold two to four thresholds below 0, of which 20 spikes of 0.3 make up.
+    assert found["speck"][1] == -(2**15)
+    assert 2 <= found["speck"][0] <= 4
+
+
+def test_layers_of_whole_numbers_are_the_same_in_float32_and_int32():
+    made = hw.quantise_for(layered(), "odin").network
+    a, b = (ns.simulate(made, 50, dtype=kind, progress=False) for kind in ("float32", "int32"))
+    assert a.counts["hid"].sum() > 0
+    for name in ("hid", "out"):
+        assert np.array_equal(a.counts[name], b.counts[name])
 
 
 @given(tau=st.floats(1.5, 500.0), bits=st.integers(6, 16))

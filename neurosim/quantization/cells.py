@@ -1,5 +1,6 @@
 """How do LIF neurons become integer ones? Decays, scale, threshold, bias, start value."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,8 +70,12 @@ def check_cells(population: Population) -> None:
             raise ParameterError(f"{owner} must start with {name} = 0, got {value!r}")
 
 
-def cells(population: Population, dt: float) -> Cells:
-    """Decays and gains of a LIF population.
+# Of a time constant's name, value and the step: the decay's number, what it keeps, how it fits.
+Decays = Callable[[str, np.ndarray, float], tuple[np.ndarray, np.ndarray, dict[str, Fit]]]
+
+
+def cells(population: Population, dt: float, decays: Decays | None = None) -> Cells:
+    """Decays and gains of a LIF population; with 12 bits, or as ``decays`` has them.
 
     A current's gain carries a correction by which a constant input reaches the right
     potential though the decays are rounded; a delta synapse keeps its jump.
@@ -80,14 +85,15 @@ def cells(population: Population, dt: float) -> Cells:
         for name, value in population.neurons.params.items()
     }
     is_delta = population.neurons.model is LIF_DELTA
-    decay_v, keep_v, taus = _decays("tau_m", p["tau_m"], dt)
+    decays = decays or _decays
+    decay_v, keep_v, taus = decays("tau_m", p["tau_m"], dt)
     lasting = (1 - keep_v) / (1 - decay(dt, p["tau_m"]))
     steps = to_steps(p["t_ref"], dt)
     if is_delta:
         decay_u, gain = np.full(population.n, DECAY_ONE), np.ones(population.n)
         t_ref = np.maximum(steps, 1)
     else:
-        decay_u, keep_u, more = _decays("tau_syn", p["tau_syn"], dt)
+        decay_u, keep_u, more = decays("tau_syn", p["tau_syn"], dt)
         taus |= more
         gain = synapse_to_leaky(dt, p["tau_m"], p["tau_syn"], p["r_m"]) * lasting
         gain = gain * (1 - keep_u) / (1 - decay(dt, p["tau_syn"]))
@@ -148,12 +154,12 @@ def integer_neurons(
         c.population.shape,
         v_th_mant=_shared(v_th), decay_u=_shared(c.decay_u), decay_v=_shared(c.decay_v),
         bias_mant=_shared(bias_mant), bias_exp=bias_exp, weight_exp=weight_exp,
-        t_ref=_shared(c.t_ref), v0=_shared(_start(c, seed, scale, got_bias)),
+        t_ref=_shared(c.t_ref), v0=_shared(start_values(c, seed, scale, got_bias)),
     )  # fmt: skip
     return neurons, fits
 
 
-def _start(c: Cells, seed: int, scale: float, bias: np.ndarray) -> np.ndarray:
+def start_values(c: Cells, seed: int, scale: float, bias: np.ndarray) -> np.ndarray:
     """Initial v; the integer neuron adds its bias at step 0 already."""
     neurons, n = c.population.neurons, c.population.n
     v = neurons.initial["v"]

@@ -135,7 +135,7 @@ def quantize(
     for population in network.populations.values():
         c = scaled.get(population.name)
         if c is None:
-            made.add(_source(population, dt), population.name)
+            made.add(source_in_steps(population, dt), population.name)
         else:
             arriving = [weights[p.name] for p in _onto(network, population)]
             populations[population.name] = _add_cells(made, c, arriving, state_bits)
@@ -157,7 +157,7 @@ def _step(network: Any, dt: float | None) -> float:
     return checks.number("quantize", "dt", 0.1 if dt is None else dt, above=0, unit="ms")
 
 
-def _source(population: Population, dt: float) -> PoissonSource | SpikeSource:
+def source_in_steps(population: Population, dt: float) -> PoissonSource | SpikeSource:
     """The same source with time counted in steps (of which a Poisson source takes 1000 a s)."""
     source = population.neurons
     if type(source) is PoissonSource:
