@@ -41,6 +41,7 @@ from .wiring import tick_of
 # A threshold that no sum of weights reaches stays out of reach (the read-out of a conversion).
 _UNREACHABLE = 1e6
 _NEVER = 2.0**30
+_ANALOG = "analog circuits: mismatch and noise are not in it"
 _INTEGER_BITS = (14, 23)
 _MOST_WEIGHT_BITS = 8
 
@@ -324,7 +325,7 @@ def quantise_for(
         numbers = replace(numbers, state=min(state, 24))
         made, units, fits = _integers(network, synapses, numbers)
         arithmetic = "integer"
-        notes.append(_saturates(numbers))
+        notes.append(_ANALOG if rules.decay == "analog" else _saturates(numbers))
     elif rules.decay != "analog" and not _as_loihi(rules) and all(map(is_leaky, placed)):
         arithmetic = "integer"
         made, units, fits = whole_lif(network, synapses, rules, numbers, tick)
@@ -351,7 +352,7 @@ def quantise_for(
         made, fits = _rounded(network, synapses, rules, tick)
         notes.append(f"the potential is in floating point, not in {state} bits")
         if rules.decay == "analog":
-            notes.append("analog circuits: mismatch and noise are not in it")
+            notes.append(_ANALOG)
     integer_lif = arithmetic == "integer" and made.time != network.time
     return QuantisedFor(
         network=made,

@@ -91,6 +91,7 @@ def test_analog_neurons_keep_a_potential_in_floating_point_and_that_is_said(name
     assert made.arithmetic == "floating point"
     assert any("analog" in note for note in made.notes)
     assert made.network.populations["hid"].neurons.params["tau_m"] == 20.0
+    assert any("analog" in note for note in hw.quantise_for(layered(), name).notes)
 
 
 DIGITAL = [name for name in TRUE_CHIPS if name not in ("dynapse2", "brainscales2")]
