@@ -17,7 +17,7 @@ from .mapping import Mapping, place
 from .profiles import SYNAPSE
 from .refusal import DoesNotFit, Remedy, together
 from .walls import cyclic
-from .wiring import Wiring, wire
+from .wiring import Wiring, is_matrix, wire
 
 # Each step of a search maps the network once more: coarse steps for large networks.
 _LARGE = 2_000_000
@@ -74,7 +74,7 @@ def _resized_fits(wiring: Wiring, chip: Chip, sizes: dict[str, int], adjust: boo
     for projection in wiring.network.projections.values():
         # A kernel says what shape its ends have: a layer of it is narrowed, not cut.
         touched = {projection.pre.name, projection.post.name} & changed
-        if touched and isinstance(projection.rule, Procedural):
+        if touched and isinstance(projection.rule, Procedural) and not is_matrix(projection.rule):
             return False
     try:
         smaller = wire(wiring.network, tick, sizes)

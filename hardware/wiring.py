@@ -146,6 +146,11 @@ def counting_order(keys, n_keys):
     return order, starts
 
 
+def is_matrix(rule: Any) -> bool:
+    """Whether a rule has a weight for every pair, in a kernel without places."""
+    return isinstance(rule, Procedural) and not rule.space
+
+
 @dataclass(frozen=True, slots=True)
 class _Sized:
     """Stands for a population of another size, so that its synapses can be drawn again."""
@@ -166,7 +171,7 @@ def _synapses(network: "Network", projection: "Projection", sizes: dict[str, int
     n_pre, n_post = sizes[pre.name], sizes[post.name]
     if (n_pre, n_post) == (pre.n, post.n):
         return expand(network, projection)
-    if isinstance(projection.rule, _LISTED):
+    if isinstance(projection.rule, _LISTED) or is_matrix(projection.rule):
         s = expand(network, projection)
         kept = (s.pre < n_pre) & (s.post < n_post)
         return Synapses(s.pre[kept], s.post[kept], s.weight[kept], s.delay[kept])

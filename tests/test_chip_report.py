@@ -117,6 +117,13 @@ def test_the_step_style_break_even_of_five_steps_is_near_the_literatures(fan_in,
     assert 0.0565 < step_break_even(5, fan_in, bit_density=density) < 0.0645
 
 
+def test_chips_show_prints_limits_and_kinds_of_layers():
+    shown = CliRunner().invoke(cli, ["chips", "show", "akida"])
+    assert shown.exit_code == 0
+    assert "22 x core (neurons, conv layers, dense layers)" in shown.output
+    assert "kernel_side 1/3/5/7, strided_kernel_side 3, stride 1/2" in shown.output
+
+
 @pytest.mark.parametrize("rate", [0.057, 0.064])
 def test_the_published_range_is_a_tenth_of_set_bits_and_nothing_else(rate):
     # Additions alone, and with membranes of layers of 64 to 4608 inputs: R_b = T R_s / B + ...

@@ -247,3 +247,15 @@ def test_convolution_tiles_take_fewer_cores_than_rows_of_neurons():
     # The same neurons and synapses, elsewhere.
     assert sorted(np.bincount(tiled.core_of)) != sorted(np.bincount(row.core_of))
     assert tiled.core_of.size == row.core_of.size
+
+
+def test_dense_layers_of_kernels_are_cut_too():
+    net = ns.Sequential(ns.SpikeSource(64))
+    net.add(ns.Dense(np.ones((64, 32))), ns.IF, name="h")
+    net.add(ns.Dense(np.ones((32, 10))), ns.IF, name="out")
+    error = refusal(net.network, "xylo-imu")
+    assert [(r.kind, r.owner, r.value) for r in error.remedies] == [("size", "input", 16)]
+    smaller = ns.Sequential(ns.SpikeSource(16))
+    smaller.add(ns.Dense(np.ones((16, 32))), ns.IF, name="h")
+    smaller.add(ns.Dense(np.ones((32, 10))), ns.IF, name="out")
+    hw.map_network(smaller.network, "xylo-imu")

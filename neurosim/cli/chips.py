@@ -44,9 +44,15 @@ def chip_details(name_or_path: str) -> dict[str, Any]:
         "tier": chip.tier,
         "evidence": chip.evidence,
         "cores": [
-            {"count": core.count, "roles": list(core.roles), "resources": dict(core.resources)}
+            {
+                "count": core.count,
+                "roles": list(core.roles),
+                "layers": list(core.layers),
+                "resources": dict(core.resources),
+            }
             for core in chip.cores
         ],
+        "limits": dict(chip.limits),
         "neuron_models": list(chip.neuron.models),
         "prices": [_price(price) for price in chip.prices.values()],
         "figures_not_used": [
@@ -84,7 +90,14 @@ def chip_text(details: dict[str, Any]) -> str:
     ]
     for core in details["cores"]:
         resources = ", ".join(f"{key} {value}" for key, value in core["resources"].items())
-        head.append(f"{core['count']} x core ({', '.join(core['roles'])}): {resources}")
+        what = ", ".join(core["roles"] + [f"{kind} layers" for kind in core["layers"]])
+        head.append(f"{core['count']} x core ({what}): {resources}")
+    if details["limits"]:
+        limits = (
+            f"{name} {limit if isinstance(limit, int) else '/'.join(map(str, limit))}"
+            for name, limit in details["limits"].items()
+        )
+        head.append(f"limits: {', '.join(limits)}")
     head.append("prices (SI: low .. value .. high):")
     for price in details["prices"]:
         if price["status"] != "priced":
