@@ -97,7 +97,20 @@ for what, points in curves.items():
     shown = ", ".join(f"{b}: {100 * found:.1f} %" for b, found in points.items())
     print(f"motifs, {what}: {shown}")
 run = ns.simulate(learnt, 140.0, inputs={"in": unseen[0][0]}, progress=False)
-print(ns.compare(run))
+both = ns.compare(run)
+print(both)
+
+
+def cost(row):
+    """The energy of an inference with its band, or why there is none."""
+    if not row.fits:
+        return "does not fit"
+    return row.per_inference_j.text("J") if row.per_inference_j else "no price"
+
+
+print(f"\n{'energy per inference':<21}tier  {'digits, converted':<32}motifs, learnt")
+for one, other in zip(table.rows, both.rows, strict=True):
+    print(f"{one.chip:<21}{one.tier:<6}{cost(one):<32}{cost(other)}")
 
 if args.out:
     from matplotlib.figure import Figure
@@ -106,9 +119,10 @@ if args.out:
     figure = Figure(figsize=(9, 3), layout="constrained")
     for ax, (what, points) in zip(figure.subplots(1, 3, sharey=True), curves.items(), strict=True):
         ax.plot(list(points), [100 * found for found in points.values()], "o-")
-        ax.axhline(100 / CLASSES, color="0.7", lw=1)
-        ax.set(xlabel=what, ylim=(0, 102))
+        ax.axhline(100 / CLASSES, color="0.7", lw=1, label="chance")
+        ax.set(xlabel=what, xticks=list(points), ylim=(0, 102))
     figure.axes[0].set_ylabel("test accuracy [%]")
+    figure.axes[0].legend(loc="lower right", bbox_to_anchor=(1, 0.25), frameon=False)
     figure.savefig(args.out / "quantised_on_chips.png", dpi=120)
     ns.plot.save(ns.plot.energy(table), args.out / "energy_on_all_chips.png")
     write_comparison(args.out / "energy.html", table)

@@ -18,6 +18,8 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import ndtri
 
+from neurosim.units import format_quantity
+
 from .chip import Constant
 
 # With this many strata the 5 and 95 % points fall on draws exactly.
@@ -42,6 +44,15 @@ class Band:
     def scaled(self, factor: float) -> "Band":
         """All three numbers times ``factor``."""
         return Band(self.low * factor, self.nominal * factor, self.high * factor)
+
+    def text(self, unit: str) -> str:
+        """For people.
+
+        >>> Band(1e-9, 2e-9, 5e-9).text("J")
+        '2 nJ (1 nJ .. 5 nJ)'
+        """
+        low, nominal, high = (format_quantity(value, unit) for value in self)
+        return nominal if low == high else f"{nominal} ({low} .. {high})"
 
 
 Draws = dict[str, np.ndarray]

@@ -21,13 +21,6 @@ if TYPE_CHECKING:
 _TITLE = "Estimates by model, not measurements of the chips. Energy: nominal (low .. high)."
 
 
-def _band(band: Any, unit: str) -> str:
-    if band is None:
-        return "-"
-    low, nominal, high = (format_quantity(value, unit) for value in band)
-    return nominal if low == high else f"{nominal} ({low} .. {high})"
-
-
 def _shares(row: "Row") -> str:
     """Shares of the nominal energy, in the order of ``energy.CATEGORIES``, in percent.
 
@@ -55,7 +48,7 @@ def _cells(row: "Row") -> list[str]:
         cores,
         f"{row.n_spikes:,}",
         f"{row.n_synops:,}",
-        _band(energy, "J") if energy else "no price",
+        energy.text("J") if energy else "no price",
         _shares(row),
         "-" if seconds is None else format_quantity(seconds, "s"),
         "-" if row.power_w is None else format_quantity(row.power_w, "W"),
