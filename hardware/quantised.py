@@ -14,16 +14,14 @@ numbers cost in accuracy is measured rather than guessed:
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from neurosim import checks
-from neurosim.connectivity import FromArrays
 from neurosim.connectivity.delays import to_steps
 from neurosim.errors import ParameterError
 from neurosim.models.base import Neurons
-from neurosim.models.integrator import IF_DELTA
 from neurosim.models.lif import LIF_DELTA, LIF_EXP
 from neurosim.network import Network, Population
 from neurosim.quantization import Fit, quantize
@@ -34,13 +32,10 @@ from .chip import Chip, Quantise
 from .decays import rounded_taus
 from .levels import few_levels, few_per_row, grid, on_grid
 from .load import load_chip
-from .whole import DRIVEN_PORTS, WHOLE_DRIVEN, WHOLE_IF
+from .whole_if import is_if_in_steps, rebuilt, whole_if
 from .whole_lif import Bits, is_leaky, whole_lif
 from .wiring import tick_of
 
-# A threshold that no sum of weights reaches stays out of reach (the read-out of a conversion).
-_UNREACHABLE = 1e6
-_NEVER = 2.0**30
 _ANALOG = "analog circuits: mismatch and noise are not in it"
 _INTEGER_BITS = (14, 23)
 _MOST_WEIGHT_BITS = 8
@@ -148,100 +143,6 @@ def _delays(
     return made, error, cut
 
 
-def _rebuilt(
-    network: Network, synapses: dict[str, Synapses], neurons: dict[str, Neurons]
-) -> Network:
-    made = Network(time=network.time, seed=network.seed)
-    for name, population in network.populations.items():
-        made.add(neurons.get(name, population.neurons), name)
-    for name, p in network.projections.items():
-        s = synapses[name]
-        kept = s.weight != 0
-        rule = FromArrays(s.pre[kept], s.post[kept])
-        made.connect(
-            p.pre.name, p.post.name, rule, weight=s.weight[kept], delay=s.delay[kept],
-            port=p.port, gain=p.gain, name=name,
-        )  # fmt: skip
-    return made
-
-
-def _is_driven(neurons: Neurons) -> bool:
-    """Whether these are IF neurons of a converted network, whose input is a held current."""
-    return neurons.model.name == "IF" and neurons.model.ports == DRIVEN_PORTS
-
-
-def _is_if_in_steps(network: Network, population: Population) -> bool:
-    neurons = population.neurons
-    return (
-        network.time == "steps"
-        and isinstance(neurons, Neurons)
-        and (neurons.model is IF_DELTA or _is_driven(neurons))
-    )
-
-
-def _whole(
-    population: Population, arriving: list[np.ndarray], bits: Bits, weight_step: float
-) -> tuple[Neurons, float, dict[str, Fit]]:
-    """An IF population in whole numbers of the unit of state, that unit, and how well it fits."""
-    p, name = population.neurons.params, population.name
-    v_th = np.broadcast_to(np.asarray(p["v_th"], float), population.n)
-    largest = max((float(np.abs(w).max(initial=0.0)) for w in arriving), default=0.0)
-    reachable = v_th < _UNREACHABLE * max(largest, 1e-30)
-    # State holds twice the threshold, or, where none is reached, a thousand weights.
-    span = 2 * float(v_th[reachable].max()) if reachable.any() else 1024 * largest
-    fine = np.floor(np.log2((bits.high + 1) * weight_step / span)) if span else 0.0
-    # Few bits of state are coarser than the weights; a read-out keeps those of its weights.
-    unit = weight_step / 2.0 ** (fine if reachable.any() else max(0.0, fine))
-    driven = _is_driven(population.neurons)
-    fits, params = {}, {key: p[key] for key in ("v_th", "v_reset", "soft_reset")}
-    steady = "bias" if driven else "i_ext"
-    if driven:
-        params["bias"] = p["bias"]
-    else:
-        params["t_ref"] = p["t_ref"]
-        params["i_ext"] = np.asarray(p["i_ext"], float) / np.asarray(p["c_m"], float)
-    for key in ("v_th", steady, "v_reset"):
-        exact = np.asarray(params[key], float) / unit
-        rounded = np.rint(exact)
-        if key == "v_th":
-            never = np.full(rounded.shape, _NEVER) if rounded.ndim else _NEVER
-            kept = reachable if rounded.ndim else bool(reachable.all())
-            rounded = np.where(kept, np.maximum(rounded, 1), never)
-        params[key] = float(rounded) if rounded.ndim == 0 else rounded
-        if reachable.any() or key != "v_th":
-            fits[f"{name}.{key}"] = fit(exact, rounded)
-    # What never fires is read out, and added up outside of the chip.
-    held = bits if reachable.any() else replace(bits, state=24, negative=True)
-    params |= {"low": held.low, "high": held.high}
-    start = population.neurons.initial["v"]
-    v = np.clip(np.rint(np.asarray(start, float) / unit), held.low, held.high)
-    initial = {"v": float(v) if v.ndim == 0 else v}
-    model = WHOLE_DRIVEN if driven else WHOLE_IF
-    return Neurons(model, population.shape, initial, params), unit, fits
-
-
-def _integers(
-    network: Network, synapses: dict[str, Synapses], bits: Bits
-) -> tuple[Network, dict[str, float], dict[str, Fit]]:
-    """IF layers in whole numbers: each population in its own unit of state."""
-    neurons, units, fits = {}, {}, {}
-    scaled = dict(synapses)
-    for name, population in network.populations.items():
-        if population.is_source:
-            continue
-        onto = [n for n, p in network.projections.items() if p.post is population]
-        together = np.concatenate([synapses[n].weight for n in onto] or [np.empty(0)])
-        # One grid for all that a population adds up.
-        step = grid(together, bits.weight, signed=bits.signed_weights) or 1.0
-        rounded = {n: on_grid(synapses[n].weight, step) for n in onto}
-        made, unit, fit_of = _whole(population, list(rounded.values()), bits, step)
-        neurons[name], units[name] = made, unit
-        fits |= fit_of
-        for n in onto:
-            scaled[n] = replace(scaled[n], weight=np.rint(rounded[n] / unit))
-    return _rebuilt(network, scaled, neurons), units, fits
-
-
 def _rounded(
     network: Network, synapses: dict[str, Synapses], rules: Quantise, dt: float
 ) -> tuple[Network, dict[str, Fit]]:
@@ -256,7 +157,7 @@ def _rounded(
             params[key] = rounded_taus(exact, dt, rules)
             fits[f"{name}.{key}"] = fit(exact, params[key])
         neurons[name] = replace(population.neurons, params=params, n=population.shape)
-    return _rebuilt(network, synapses, neurons), fits
+    return rebuilt(network, synapses, neurons), fits
 
 
 def quantise_for(
@@ -316,56 +217,71 @@ def quantise_for(
         for name, p in network.projections.items()
     }
     synapses, error, cut = _delays(synapses, chip, tick, delay_bits)
-    placed = [p for p in network.populations.values() if not p.is_source]
-    notes: list[str] = []
-    units: dict[str, float] = {}
-    # In int32 the sign takes a bit, float32 counts to 2^24.
-    numbers = Bits(min(state, 31), bits, chip.synapse.sign != "per_source", rules.negative)
-    if all(_is_if_in_steps(network, p) for p in placed):
-        numbers = replace(numbers, state=min(state, 24))
-        made, units, fits = _integers(network, synapses, numbers)
-        arithmetic = "integer"
-        notes.append(_ANALOG if rules.decay == "analog" else _saturates(numbers))
-    elif rules.decay != "analog" and not _as_loihi(rules) and all(map(is_leaky, placed)):
-        arithmetic = "integer"
-        made, units, fits = whole_lif(network, synapses, rules, numbers, tick)
-        notes.append(_saturates(numbers))
-    elif _as_loihi(rules) and all(_is_integer_lif(p) for p in placed):
-        arithmetic = "integer"
-        low, high = _INTEGER_BITS
-        found = quantize(
-            _rebuilt(network, synapses, {}),
-            dt=None if network.time == "steps" else tick,
-            weight_bits=min(max(bits, 2), _MOST_WEIGHT_BITS),
-            state_bits=min(max(state, low), high),
-        )
-        made, units = found.network, {n: 1 / p.scale for n, p in found.report.populations.items()}
-        fits = {
-            f"{n}.{key}": one
-            for n, p in found.report.populations.items()
-            for key, one in p.fits.items()
-        }
-        if not low <= state <= high:
-            notes.append(f"state of {min(max(state, low), high)} bits in place of {state}")
-    else:
-        arithmetic = "floating point"
-        made, fits = _rounded(network, synapses, rules, tick)
-        notes.append(f"the potential is in floating point, not in {state} bits")
-        if rules.decay == "analog":
-            notes.append(_ANALOG)
-    integer_lif = arithmetic == "integer" and made.time != network.time
+    # In int32 the sign takes a bit.
+    signed = chip.synapse.sign != "per_source"
+    numbers = Bits(min(state, 31), bits, signed, rules.negative, rules.threshold_bits)
+    found = _in_numbers(network, synapses, rules, numbers, tick, state)
+    in_ticks = network.time == "continuous" or found.network.time != network.time
     return QuantisedFor(
-        network=made,
+        network=found.network,
         chip=chip.name,
-        arithmetic=arithmetic,
-        dt=tick if network.time == "continuous" or integer_lif else 1.0,
+        arithmetic="integer" if found.integer else "floating point",
+        dt=tick if in_ticks else 1.0,
         weights=weights,
         delay_error=error,
         cut_delays=cut,
-        numbers=fits,
-        unit=units,
-        notes=tuple(notes),
+        numbers=found.fits,
+        unit=found.units,
+        notes=found.notes,
     )
+
+
+class _Numbers(NamedTuple):
+    """A network in a chip's numbers: units by population, fits by parameter."""
+
+    network: Network
+    units: dict[str, float]
+    fits: dict[str, Fit]
+    notes: tuple[str, ...]
+    integer: bool = True
+
+
+def _in_numbers(
+    network: Network, synapses: dict[str, Synapses], rules: Quantise, bits: Bits, tick: float,
+    state: int,
+) -> _Numbers:  # fmt: skip
+    """Choose the arithmetic, see the head of this module."""
+    placed = [p for p in network.populations.values() if not p.is_source]
+    analog = rules.decay == "analog"
+    if all(is_if_in_steps(network, p) for p in placed):
+        bits = replace(bits, state=min(state, 24))  # float32 counts to 2^24
+        found = whole_if(network, synapses, bits)
+        return _Numbers(*found, (_ANALOG if analog else _saturates(bits),))
+    if not analog and not _as_loihi(rules) and all(map(is_leaky, placed)):
+        return _Numbers(*whole_lif(network, synapses, rules, bits, tick), (_saturates(bits),))
+    if _as_loihi(rules) and all(map(_is_integer_lif, placed)):
+        return _loihi(network, synapses, bits.weight, tick, state)
+    made, fits = _rounded(network, synapses, rules, tick)
+    notes = (f"the potential is in floating point, not in {state} bits", _ANALOG)
+    return _Numbers(made, {}, fits, notes if analog else notes[:1], integer=False)
+
+
+def _loihi(
+    network: Network, synapses: dict[str, Synapses], weight_bits: int, tick: float, state: int
+) -> _Numbers:
+    low, high = _INTEGER_BITS
+    held = min(max(state, low), high)
+    found = quantize(
+        rebuilt(network, synapses, {}),
+        dt=None if network.time == "steps" else tick,
+        weight_bits=min(max(weight_bits, 2), _MOST_WEIGHT_BITS),
+        state_bits=held,
+    )
+    populations = found.report.populations.items()
+    units = {name: 1 / p.scale for name, p in populations}
+    fits = {f"{name}.{key}": one for name, p in populations for key, one in p.fits.items()}
+    notes = () if held == state else (f"state of {held} bits in place of {state}",)
+    return _Numbers(found.network, units, fits, notes)
 
 
 def _as_loihi(rules: Quantise) -> bool:

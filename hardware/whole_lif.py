@@ -29,11 +29,18 @@ class Bits:
     weight: int
     signed_weights: bool
     negative: bool
+    threshold: int | None = None
 
     @property
     def high(self) -> int:
         """The largest state."""
         return 2 ** (self.state - 1 if self.negative else self.state) - 1
+
+    @property
+    def most_threshold(self) -> int:
+        """The largest threshold: half of the state, within its own bits."""
+        half = (self.high + 1) // 2
+        return half if self.threshold is None else min(half, 2**self.threshold - 1)
 
     @property
     def low(self) -> int:
@@ -63,10 +70,10 @@ def _decays(rules: Quantise):
 def _scale(c: Cells, weights: list[np.ndarray], bits: Bits) -> tuple[float, float]:
     """Whole numbers per mV, and the unit of weights in them, a power of two.
 
-    The threshold takes up to half of the state; the largest weight is the largest that a
-    weight's bits hold, unless that would be finer than 1.
+    The threshold takes up to half of the state, within its bits; the largest weight is the
+    largest that a weight's bits hold, unless that would be finer than 1.
     """
-    scale = (bits.high + 1) / 2 / float(c.threshold.max())
+    scale = bits.most_threshold / float(c.threshold.max())
     largest = max((float(np.abs(w).max(initial=0.0)) for w in weights), default=0.0)
     most = max(1, largest_mantissa(bits.weight, signed=bits.signed_weights))
     if largest == 0:

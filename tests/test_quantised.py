@@ -1,6 +1,7 @@
 """Claims about quantised networks: grids, levels and decays are the chip's, integers stay whole."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -249,3 +250,15 @@ def test_the_report_prints_weights_numbers_and_notes():
     chip = replace(hw.load_chip("loihi"), quantise=None)
     with pytest.raises(ParameterError, match="quantise_for.chip must say its numbers"):
         hw.quantise_for(layered(), chip)
+
+
+@pytest.mark.parametrize("name", [n for n in TRUE_CHIPS if not n.startswith("loihi")])
+@pytest.mark.parametrize(
+    ("neurons", "time"), [(ns.IF, "steps"), (partial(ns.LIF, tau_syn=None), "continuous")]
+)
+def test_thresholds_lie_within_the_chips_bits(name, neurons, time):
+    bits = hw.load_chip(name).quantise.threshold_bits
+    made = hw.quantise_for(layered(neurons=neurons, time=time), name)
+    params = made.network.populations["hid"].neurons.params
+    if bits is not None and "high" in params:  # whole numbers
+        assert 1 <= np.max(params["v_th"]) <= 2**bits - 1
