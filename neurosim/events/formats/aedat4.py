@@ -22,7 +22,7 @@ from .compression import unpack
 from .cursor import Damaged
 from .flatbuffer import field, number, root, text, vector
 from .source import HEIGHT, LARGEST_SIDE, LAST, NEVER, PIECE, WIDTH, Columns, Source
-from .stored import Stored
+from .stored import Stored, check_memory
 from .tally import BROKEN, OFF, UNSORTED, Tally
 
 _START = b"#!AER-DAT4"
@@ -47,12 +47,29 @@ class Aedat4(Source):
     stream: int
 
     def blocks(self, tally: Tally, *, piece: int = PIECE, strict: bool = False) -> Iterator:
+        state = self._state()
+        for rows in self._packets(tally, strict):
+            yield self._decoded(rows.copy(), state, tally)
+
+    def whole(self, tally: Tally, *, strict: bool = False) -> Columns:
+        size, parts = 0, []
+        for rows in self._packets(tally, strict):
+            size += 3 * len(rows)  # packets, all of them joined, and the columns
+            check_memory(size, self.stored.name)
+            parts.append(rows)
+        joined = np.concatenate(parts) if parts else np.empty(0, np.uint8)
+        return self._decoded(joined, self._state(), tally)
+
+    def _state(self) -> np.ndarray:
         width, height = self.sensor_size or (LARGEST_SIDE, LARGEST_SIDE)
-        state = np.array([0, width, height, NEVER], np.int64)
-        for words in self._packets(tally, strict):
-            room = Columns.room(len(words) // 2)
-            n, _ = fill_dv(words, state, tally.counts, *room)
-            yield room.part(0, n)
+        return np.array([0, width, height, NEVER], np.int64)
+
+    def _decoded(self, rows: np.ndarray, state: np.ndarray, tally: Tally) -> Columns:
+        """Columns of rows of 16 bytes, at an address that int64 can have."""
+        words = rows.view("<i8")
+        room = Columns.room(len(words) // 2)
+        n, _ = fill_dv(words, state, tally.counts, *room)
+        return room.part(0, n)
 
     def _packets(self, tally: Tally, strict: bool) -> Iterator[np.ndarray]:
         with self.stored.open() as file:
@@ -160,10 +177,12 @@ def _streams(info: str) -> dict[int, dict[str, Any]]:
 
 
 def _events(packet: bytes) -> np.ndarray:
+    """The rows of a packet, uint8: 16 bytes for each event."""
     if packet[8:12] != b"EVTS":
         raise Damaged
-    start, count = vector(packet[4:], field(packet[4:], root(packet[4:]), 0), 16)
-    return np.frombuffer(packet, np.uint8, 16 * count, 4 + start).copy().view("<i8")
+    buffer = memoryview(packet)[4:]
+    start, count = vector(buffer, field(buffer, root(buffer), 0), 16)
+    return np.frombuffer(buffer, np.uint8, 16 * count, start)
 
 
 @kernel

@@ -9,8 +9,10 @@ import struct
 
 from .cursor import Damaged
 
+Buffer = bytes | memoryview
 
-def number(data: bytes, at: int | None, code: str, default: int = 0) -> int:
+
+def number(data: Buffer, at: int | None, code: str, default: int = 0) -> int:
     """The number at a place; ``default`` where the place is None (an absent field)."""
     if at is None:
         return default
@@ -19,12 +21,12 @@ def number(data: bytes, at: int | None, code: str, default: int = 0) -> int:
     return struct.unpack_from(code, data, at)[0]
 
 
-def root(data: bytes) -> int:
+def root(data: Buffer) -> int:
     """Place of the root table."""
     return number(data, 0, "<I")
 
 
-def field(data: bytes, table: int, index: int) -> int | None:
+def field(data: Buffer, table: int, index: int) -> int | None:
     """Place of a field of a table; None when it is absent."""
     entries = table - number(data, table, "<i")
     if 4 + 2 * index + 2 > number(data, entries, "<H"):
@@ -33,7 +35,7 @@ def field(data: bytes, table: int, index: int) -> int | None:
     return table + place if place else None
 
 
-def vector(data: bytes, at: int | None, item: int) -> tuple[int, int]:
+def vector(data: Buffer, at: int | None, item: int) -> tuple[int, int]:
     """First byte and number of the items of a vector, each of ``item`` bytes."""
     if at is None:
         return 0, 0
@@ -44,7 +46,7 @@ def vector(data: bytes, at: int | None, item: int) -> tuple[int, int]:
     return start + 4, count
 
 
-def text(data: bytes, at: int | None) -> str:
+def text(data: Buffer, at: int | None) -> str:
     """A string; empty when absent."""
     start, count = vector(data, at, 1)
-    return data[start : start + count].decode("utf-8", "replace")
+    return bytes(data[start : start + count]).decode("utf-8", "replace")

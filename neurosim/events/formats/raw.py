@@ -6,6 +6,9 @@ the first line of another kind.
 """
 
 import re
+from collections.abc import Mapping
+from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 
@@ -29,7 +32,7 @@ _SHORT = 4096  # bytes in which most headers end
 OTHER = "trigger and extension words"
 
 
-def header(stored: Stored) -> tuple[dict[str, str], int]:
+def header(stored: Stored) -> tuple[Mapping[str, str], int]:
     """Keywords of the header's lines, in lower case, and the first byte behind it."""
     short = stored.head[:_SHORT].tobytes()
     found, start, ended = _lines(short)
@@ -38,20 +41,21 @@ def header(stored: Stored) -> tuple[dict[str, str], int]:
     return found, start
 
 
-def _lines(head: bytes) -> tuple[dict[str, str], int, bool]:
+@lru_cache(maxsize=1)  # each format that begins with '%' asks
+def _lines(head: bytes) -> tuple[Mapping[str, str], int, bool]:
     """Keywords, the first byte behind the header, and whether the header ends there."""
     start, found = 0, {}
     while head[start : start + 1] == b"%":
         end = head.find(b"\n", start)
         if end < 0:
-            return found, start, False
+            return MappingProxyType(found), start, False
         line = head[start + 1 : end].decode("latin-1").strip()
         start = end + 1
         keyword, _, value = line.partition(" ")
         if keyword == "end":
-            return found, start, True
+            return MappingProxyType(found), start, True
         found[keyword.lower()] = value.strip()
-    return found, start, start < len(head)
+    return MappingProxyType(found), start, start < len(head)
 
 
 def looks_like_raw(stored: Stored) -> bool:

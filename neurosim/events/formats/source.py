@@ -176,6 +176,8 @@ class Words(Source):
                     tally.truncated += self.stored.size - offset
                     self._cut(offset, strict, "be one that the format knows")
                     return
+                if offset == self.stored.size:
+                    return
                 if not got or have > _LONGEST:
                     left = max(self.stored.size - offset, 0)
                     tally.truncated += left

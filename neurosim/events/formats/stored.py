@@ -51,7 +51,7 @@ class Stored:
                 raise OSError(None, "not a regular file")
             with open(name, "rb", buffering=0) as file:
                 size = os.fstat(file.fileno()).st_size
-                head = np.fromfile(file, np.uint8, HEAD_BYTES)
+                head = np.frombuffer(file.read(HEAD_BYTES), np.uint8)
         except OSError as error:
             raise unreadable(name, error) from error
         return cls(name=name, size=size, head=head)
