@@ -46,6 +46,13 @@ FILTERS = [
     ev.Undistort(camera_matrix=(15, 15, 10, 6), distortion=(-0.3, 0.1, 0.001, 0.002)),
     ev.RandomFlipLR(p=0.5, seed=1),
     ev.RandomFlipUD(p=0.5, seed=0),
+    ev.RandomFlipPolarity(seed=1),
+    ev.DropEvent(p=0.3, seed=1),
+    ev.SpatialJitter(seed=1),
+    ev.TimeJitter(std=200, seed=1),
+    ev.UniformNoise(n=90, seed=1),
+    ev.DropPixel(hot_pixel_frequency=300.0),
+    ev.Compose([ev.TimeAlignment(), ev.UniformNoise(n=90, seed=2), ev.DropPixel(None, 400.0)]),
     ev.Compose([ev.RefractoryPeriod(delta=500), ev.Denoise(filter_time=900), ev.FlipLR()]),
 ]
 NAMES = [type(one).__name__ for one in FILTERS]
@@ -60,6 +67,7 @@ def test_pieces_give_what_the_whole_gives(operation, tmp_path):
     found = operation(lazy)
     whole = operation(e)
     np.testing.assert_array_equal(plain(found), plain(whole))
+    np.testing.assert_array_equal(plain(lazy.then(operation)), plain(whole))
     assert (found.sensor_size, found.n_polarities) == (whole.sensor_size, whole.n_polarities)
     assert len(whole) > 0 and len(found) == len(whole)
     again = pickle.loads(pickle.dumps(operation))
@@ -311,6 +319,10 @@ def test_windows_of_a_stream_are_those_of_the_whole(tmp_path, slicing, piece):
         (lambda: ev.Undistort((1, 2), (0, 0, 0, 0)), r"Undistort\.camera_matrix must be"),
         (lambda: ev.FlipLR()(np.zeros(3)), "must be Events, a Recording or a structured array"),
         (lambda: ev.DropEvent(p=2), r"DropEvent\.p must be"),
+        (lambda: ev.RandomFlipPolarity(p=3), r"RandomFlipPolarity\.p must be"),
+        (lambda: ev.TimeJitter(-3), r"TimeJitter\.std must be >= 0"),
+        (lambda: ev.SpatialJitter(var_x=-3), r"SpatialJitter\.var_x must be >= 0"),
+        (lambda: ev.SpatialJitter(sigma_xy=2), r"SpatialJitter\.sigma_xy must be"),
     ],
 )
 def test_wrong_arguments_are_named(make, match):
@@ -318,9 +330,43 @@ def test_wrong_arguments_are_named(make, match):
         make()
 
 
-def test_hot_pixels_of_a_lazy_recording_are_those_of_the_whole(tmp_path):
+def test_a_frame_ends_a_pipeline_over_a_lazy_recording_but_is_no_piece(tmp_path):
     e = recording()
-    operation = ev.DropPixel(hot_pixel_frequency=300.0)
     lazy = ev.open(ev.write(e, tmp_path / "a.es"))
-    np.testing.assert_array_equal(plain(operation(lazy)), plain(operation(e)))
-    assert 0 < len(operation(e)) < len(e)
+    pipeline = ev.Compose([ev.Denoise(600), ev.ToFrame(n_time_bins=3), np.asarray])
+    np.testing.assert_array_equal(pipeline(lazy), pipeline(e))
+    for wrong in (ev.ToFrame(n_time_bins=3), pipeline):
+        with pytest.raises(ParameterError, match="ToFrame makes an array of all of them"):
+            lazy.then(wrong)
+    with pytest.raises(ParameterError, match=r"must give Events, got ndarray"):
+        len(lazy.then(lambda events: events.t))
+
+
+def test_counts_that_int16_cannot_hold_are_int32():
+    n = 40_000
+    e = Events(x=np.zeros(n), y=np.zeros(n), t=np.arange(n), p=np.ones(n), sensor_size=(2, 1))
+    for found in (ev.ToFrame(n_event_bins=1)(e)[0], ev.ToImage()(e)):
+        assert found[1, 0, 0] == n and found.dtype == np.int32
+    assert ev.ToFrame(event_count=20_000)(e).dtype == np.int16
+
+
+def test_no_events_make_as_many_frames_as_were_asked_for():
+    empty = Events(x=[], y=[], t=[], p=[], sensor_size=SIZE)
+    for keyword in ("n_time_bins", "n_event_bins"):
+        frames = ev.ToFrame(**{keyword: 3})(empty)
+        assert frames.shape == (3, 2, SIZE[1], SIZE[0]) and not frames.any()
+
+
+def test_signed_polarities_stay_signed_and_a_single_one_stays_single():
+    e = recording()
+    array = e.to_array().astype([("x", "<i2"), ("y", "<i2"), ("t", "<i8"), ("p", "<i2")])
+    array["p"] = 2 * array["p"] - 1
+    np.testing.assert_array_equal(ev.TimeAlignment()(array)["p"], array["p"])
+    merged = ev.RandomFlipPolarity(p=1)(e.merge_polarity())
+    assert merged.counts().shape == (1, SIZE[1], SIZE[0]) and not merged.p.any()
+
+
+def test_structured_arrays_are_mirrored_on_the_sensor_that_is_said():
+    array = np.array([(1, 0, 5, 1)], ev.EVENT_DTYPE)
+    assert ev.FlipLR(sensor_size=SIZE)(array)["x"] == SIZE[0] - 2
+    assert ev.FlipUD(sensor_size=SIZE)(array)["y"] == SIZE[1] - 1

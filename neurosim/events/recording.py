@@ -13,7 +13,7 @@ from .container import Events
 from .formats.source import PIECE, Columns, Source
 from .formats.stored import check_memory
 from .formats.tally import Tally
-from .steps import Method, Step, stop_of
+from .steps import Method, Step, stop_of, through
 
 _SMALL = 64 << 20  # bytes of a file that `repr` runs through unasked
 _NONE: dict[str, Any] = Columns.room(0)._asdict()
@@ -88,8 +88,7 @@ class Recording:
             events = Events.trusted(*block, **known, n_unsorted=backwards)
             if stop is not None and not before and len(events) and events.t[0] >= stop:
                 return
-            for step in run:
-                events = step(events)
+            events = through(run, events)
             if len(events):
                 yield events
 
@@ -194,9 +193,7 @@ class Recording:
         """No events, after all steps: they carry the sensor's size and polarities."""
         known = {"sensor_size": self.origin.sensor_size or self._reach()}
         events = Events.trusted(**_NONE, **known, n_polarities=self.origin.n_polarities)
-        for step in self.steps:
-            events = step.start()(events)
-        return events
+        return through([step.start() for step in self.steps], events)
 
     # ---------------------------------------------------------- what Events has
 
@@ -289,6 +286,9 @@ class Recording:
     def then(self, *operations: Callable[[Any], Any]) -> "Recording":
         """Add operations: of this package, of tonic, or any function of `Events`.
 
+        Two need to know the whole recording, and run through it once when they are added:
+        `DropPixel` with ``hot_pixel_frequency`` and `UniformNoise`.
+
         Examples
         --------
         >>> import tempfile
@@ -299,7 +299,13 @@ class Recording:
         ...     recording.then(lambda events: events.keep(events.p == 1)).t.tolist()
         [0, 9]
         """
-        return replace(self, steps=(*self.steps, *(Step.of(one) for one in operations)))
+        made = self
+        for one in operations:
+            step = Step.of(one)
+            if hasattr(step, "fitted"):
+                step = step.fitted(made)
+            made = replace(made, steps=(*made.steps, step))
+        return made
 
     filter = then
 

@@ -57,7 +57,7 @@ def bounds(t: np.ndarray, slicing: Slicing) -> np.ndarray:
     """First and last position (excluded) of each slice, (n, 2)."""
     n = len(t)
     if not n:
-        return np.zeros((0, 2), np.int64)
+        return np.zeros((slicing.n_time_bins or slicing.n_event_bins or 0, 2), np.int64)
     if slicing.time_window is not None:
         start = t[0] if slicing.start_time is None else slicing.start_time
         end = t[-1] if slicing.end_time is None else slicing.end_time

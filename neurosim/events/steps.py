@@ -53,6 +53,18 @@ class Method(Step):
         return lambda events: getattr(events, self.function)(**self.arguments)
 
 
+def through(run: list[Runner], events: Events) -> Events:
+    """The events of a piece after all steps."""
+    for step in run:
+        events = step(events)
+        if not isinstance(events, Events):
+            raise ParameterError(
+                f"Recording.then: an operation must give Events, got {type(events).__name__}; "
+                "apply it to recording.events, or to each of recording.windows(...)"
+            )
+    return events
+
+
 def stop_of(steps: tuple[Step, ...]) -> int | None:
     """The stamp from which on no event of the file passes the steps; None when unknown."""
     stop = None

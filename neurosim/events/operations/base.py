@@ -30,6 +30,10 @@ class Operation:
         """A function for the pieces of one pass."""
         return self.apply
 
+    def fitted(self, recording: Recording) -> "Operation":
+        """The operation that does to the pieces of a recording what this does to all of it."""
+        return self
+
     def seeded(self, *key: int) -> "Operation":
         """A copy whose random draws belong to ``key`` too, for instance a sample's index."""
         if not is_dataclass(self) or getattr(self, "seed", None) is None:
@@ -42,12 +46,12 @@ class Operation:
             return value.then(self)
         if isinstance(value, Events):
             return self.start()(value)
-        events, dtype = from_array(value, getattr(self, "sensor_size", None), type(self).__name__)
-        return to_array(self.start()(events), dtype)
+        events = from_array(value, getattr(self, "sensor_size", None), type(self).__name__)
+        return to_array(self.start()(events), value)
 
 
-def from_array(array: Any, size: Any, owner: str) -> tuple[Events, np.dtype]:
-    """Events of a structured array, and its dtype."""
+def from_array(array: Any, size: Any, owner: str) -> Events:
+    """Events of a structured array."""
     names = getattr(getattr(array, "dtype", None), "names", None) or ()
     if "x" not in names or "t" not in names:
         raise ParameterError(
@@ -58,17 +62,23 @@ def from_array(array: Any, size: Any, owner: str) -> tuple[Events, np.dtype]:
     p = array["p"] if "p" in names else zeros
     columns = {"x": array["x"], "y": array["y"] if "y" in names else zeros, "t": array["t"]}
     sensor = None if size is None else (size[0], size[1])
-    return Events(**columns, p=p, sensor_size=sensor), array.dtype
+    return Events(**columns, p=p, sensor_size=sensor)
 
 
-def to_array(events: Any, dtype: np.dtype) -> np.ndarray:
-    """A structured array with the fields it came with; what is no `Events` passes through."""
+def to_array(events: Any, like: np.ndarray) -> np.ndarray:
+    """A structured array with the fields, and the signs, of ``like``.
+
+    What is no `Events` passes through.
+    """
     if not isinstance(events, Events):
         return events
-    out = np.zeros(len(events), dtype)
+    names = like.dtype.names
+    out = np.zeros(len(events), like.dtype)
     for name in _FIELDS:
-        if name in dtype.names:
+        if name in names:
             out[name] = getattr(events, name)
+    if "p" in names and like["p"].dtype.kind != "b" and np.any(like["p"] < 0):
+        out["p"] = 2 * events.p.astype(np.int8) - 1
     return out
 
 
@@ -88,6 +98,21 @@ class Compose(Operation):
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "transforms", tuple(self.transforms))
+
+    def __call__(self, value: Any) -> Any:
+        if not isinstance(value, Recording):
+            return super().__call__(value)
+        for one in self.transforms:
+            if not isinstance(value, Recording):  # an array was made of it
+                value = Step.of(one).start()(value)
+            else:
+                value = one(value) if isinstance(one, Operation) else value.then(one)
+        return value
+
+    def fitted(self, recording: Recording) -> "Compose":
+        """Each of them is fitted to what comes out of the ones before."""
+        made = recording.then(*self.transforms)
+        return Compose(made.steps[len(recording.steps) :])
 
     def start(self) -> Runner:
         """Starts each of them."""

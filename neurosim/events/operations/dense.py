@@ -18,6 +18,7 @@ from ..slicing import bounds, checked_slicing
 from .base import Operation, from_array
 
 _MOST = 1 << 29  # cells
+_SHORT = np.iinfo(np.int16).max
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,16 @@ class _Dense(Operation):
         if isinstance(value, Recording):
             value = value.events
         if not isinstance(value, Events):
-            value, _ = from_array(value, getattr(self, "sensor_size", None), type(self).__name__)
+            value = from_array(value, getattr(self, "sensor_size", None), type(self).__name__)
         return self.apply(value)
+
+    def fitted(self, recording: Recording) -> Operation:
+        """Not for pieces."""
+        name = type(self).__name__
+        raise ParameterError(
+            f"Recording.then: an operation must give Events, but {name} makes an array of all of "
+            f"them; call it with the recording, {name}(...)(recording), or with each of its windows"
+        )
 
     def _shape(self, events: Events, layers: int, polarities: int | None = None):
         """(layers, P, H, W), checked to be no larger than memory allows."""
@@ -44,9 +53,10 @@ class _Dense(Operation):
 
 @dataclass(frozen=True)
 class ToFrame(_Dense):
-    """Count events into frames, int16 (T, P, H, W); slicing as :func:`~.slicing.windows`.
+    """Count events into frames, (T, P, H, W); slicing as :func:`~.slicing.windows`.
 
-    Exactly one of ``time_window`` [us], ``event_count``, ``n_time_bins``, ``n_event_bins``.
+    int16 as in tonic, or int32 where a count is larger than that holds. Exactly one of
+    ``time_window`` [us], ``event_count``, ``n_time_bins``, ``n_event_bins``.
 
     Examples
     --------
@@ -71,22 +81,29 @@ class ToFrame(_Dense):
         if single and self.sensor_size[2] == 1:
             events = events.merge_polarity()
         found = bounds(events.t, checked_slicing("ToFrame", self))
-        frames = np.zeros(self._shape(events, len(found)), np.int16)
+        longest = int(np.diff(found).max(initial=0))
+        dtype = np.int16 if longest <= _SHORT else np.int32
+        frames = np.zeros(self._shape(events, len(found)), dtype)
         for k, (start, stop) in enumerate(found):
             part = slice(int(start), int(stop))
             np.add.at(frames[k], (events.p[part], events.y[part], events.x[part]), 1)
-        return frames
+        return _short(frames)
 
 
 @dataclass(frozen=True)
 class ToImage(_Dense):
-    """All events in one frame, int16 (P, H, W)."""
+    """All events in one frame, (P, H, W): int16, or int32 where a count needs it."""
 
     sensor_size: Any = None
 
     def apply(self, events: Events) -> np.ndarray:
         self._shape(events, 1)
-        return events.counts().astype(np.int16)
+        return _short(events.counts())
+
+
+def _short(counts: np.ndarray) -> np.ndarray:
+    """Counts as int16 if it holds them, else as int32."""
+    return counts.astype(np.int16 if counts.max(initial=0) <= _SHORT else np.int32, copy=False)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,16 @@
 draws at each call: ``operation.seeded(index)`` makes them a sample's own.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from neurosim.checks import integer, number
 
+from ..columns import EVENT_DTYPE
 from ..container import Events
+from ..recording import Recording
 from .base import Operation, Runner
 
 Seed = int | tuple[int, ...] | None
@@ -54,15 +56,23 @@ class RandomFlipUD(_Flip):
 
 @dataclass(frozen=True)
 class RandomFlipPolarity(Operation):
-    """Turn the polarity of each event with probability ``p``."""
+    """Turn the polarity of each event with probability ``p``, where there are two."""
 
     p: float = 0.5
     seed: Seed = None
 
+    def __post_init__(self) -> None:
+        number("RandomFlipPolarity", "p", self.p, low=0, high=1)
+
     def start(self) -> Runner:
         """One generator for all pieces."""
         rng = _rng(self.seed)
-        return lambda e: e.replaced(p=e.p ^ (rng.random(len(e)) < self.p).astype(np.uint8))
+
+        def run(events: Events) -> Events:
+            flip = rng.random(len(events)) < self.p
+            return events if events.n_polarities == 1 else events.replaced(p=events.p ^ flip)
+
+        return run
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,12 @@ class SpatialJitter(Operation):
     sigma_xy: float = 0
     seed: Seed = None
 
+    def __post_init__(self) -> None:
+        for name in ("var_x", "var_y"):
+            number("SpatialJitter", name, getattr(self, name), low=0, unit="pixels^2")
+        most = float(np.sqrt(self.var_x * self.var_y))
+        number("SpatialJitter", "sigma_xy", self.sigma_xy, low=-most, high=most, unit="pixels^2")
+
     def start(self) -> Runner:
         """One generator for all pieces."""
         rng = _rng(self.seed)
@@ -121,6 +137,9 @@ class TimeJitter(Operation):
     clip_negative: bool = True
     seed: Seed = None
 
+    def __post_init__(self) -> None:
+        number("TimeJitter", "std", self.std, low=0, high=1e15, unit="us")
+
     def start(self) -> Runner:
         """One generator for all pieces."""
         rng = _rng(self.seed)
@@ -136,27 +155,55 @@ class TimeJitter(Operation):
 
 @dataclass(frozen=True)
 class UniformNoise(Operation):
-    """Add ``n`` events, uniform over the sensor, the polarities and the recording's time."""
+    """Add ``n`` events, uniform over the sensor, the polarities and the recording's time.
+
+    ``span``: first and last stamp [us] of the noise; the recording's when left out.
+    """
 
     sensor_size: Any = None
     n: int = 0
     seed: Seed = None
+    span: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         integer("UniformNoise", "n", self.n, low=0, high=1 << 30)
 
-    def apply(self, events: Events) -> Events:
-        if not len(events):
-            return events
+    def fitted(self, recording: Recording) -> "UniformNoise":
+        """The time is that of the whole recording, which is run through once."""
+        facts = recording.facts()
+        span = (facts.t_first, facts.t_last) if facts.n_events else None
+        return self if self.span is not None else replace(self, span=span)
+
+    def start(self) -> Runner:
+        """Draws all of it; a piece gets what lies before its end."""
+        fresh: list[Events] = []
+
+        def run(events: Events) -> Events:
+            if not len(events):
+                return events
+            first, last = self.span or (int(events.t[0]), int(events.t[-1]))
+            if not fresh:
+                fresh.append(self._noise(events, first, last))
+            end = int(events.t[-1])
+            given = len(fresh[0]) if end >= last else int(np.searchsorted(fresh[0].t, end))
+            now, fresh[0] = fresh[0].keep(slice(given)), fresh[0].keep(slice(given, None))
+            return _merged(events, now)
+
+        return run
+
+    def _noise(self, events: Events, first: int, last: int) -> Events:
         rng = _rng(self.seed)
         width, height = events.sensor_size
-        fresh = {
-            "x": rng.integers(0, width, self.n),
-            "y": rng.integers(0, height, self.n),
-            "t": rng.integers(events.t[0], events.t[-1], self.n, endpoint=True),
-            "p": rng.integers(0, events.n_polarities, self.n),
-        }
-        joined = {c: np.concatenate((getattr(events, c), fresh[c])) for c in "xytp"}
-        order = np.argsort(joined["t"], kind="stable")
-        columns = {c: joined[c][order].astype(getattr(events, c).dtype) for c in "xytp"}
-        return events.replaced(**columns)
+        x, y = rng.integers(0, width, self.n), rng.integers(0, height, self.n)
+        t = rng.integers(first, last, self.n, endpoint=True)
+        p = rng.integers(0, events.n_polarities, self.n)
+        order = np.argsort(t, kind="stable")
+        columns = {"x": x, "y": y, "t": t, "p": p}
+        made = {c: column[order].astype(EVENT_DTYPE[c]) for c, column in columns.items()}
+        return events.replaced(**made)
+
+
+def _merged(events: Events, more: Events) -> Events:
+    joined = {c: np.concatenate((getattr(events, c), getattr(more, c))) for c in "xytp"}
+    order = np.argsort(joined["t"], kind="stable")
+    return events.replaced(**{c: column[order] for c, column in joined.items()})

@@ -152,10 +152,9 @@ class DropPixel(Operation):
         else:
             number("DropPixel", "hot_pixel_frequency", self.hot_pixel_frequency, low=0, unit="Hz")
 
-    def __call__(self, value: Any) -> Any:
-        if isinstance(value, Recording) and self.coordinates is None:
-            return value.then(DropPixel(coordinates=self._hot(value)))
-        return super().__call__(value)
+    def fitted(self, recording: Recording) -> "DropPixel":
+        """Hot pixels are those of the whole recording."""
+        return self if self.hot_pixel_frequency is None else DropPixel(self._hot(recording))
 
     def apply(self, events: Events) -> Events:
         width, height = events.sensor_size

@@ -83,7 +83,9 @@ class Downsample(Operation):
 
 @dataclass(frozen=True)
 class FlipLR(Operation):
-    """Mirror columns: ``x' = W - 1 - x``."""
+    """Mirror columns: ``x' = W - 1 - x``; a structured array is told its ``sensor_size`` (W, H)."""
+
+    sensor_size: Any = None
 
     def apply(self, events: Events) -> Events:
         last = np.uint16(events.sensor_size[0] - 1)
@@ -92,7 +94,9 @@ class FlipLR(Operation):
 
 @dataclass(frozen=True)
 class FlipUD(Operation):
-    """Mirror rows: ``y' = H - 1 - y``."""
+    """Mirror rows: ``y' = H - 1 - y``; a structured array is told its ``sensor_size`` (W, H)."""
+
+    sensor_size: Any = None
 
     def apply(self, events: Events) -> Events:
         last = np.uint16(events.sensor_size[1] - 1)
@@ -140,10 +144,13 @@ class Undistort(Operation):
     ----------
     camera_matrix : (fx, fy, cx, cy), or 3 x 3 [pixels]
     distortion : (k1, k2, p1, p2) or (k1, k2, p1, p2, k3)
+    sensor_size : (W, H), optional
+        Of structured arrays, which do not say it.
     """
 
     camera_matrix: Any
     distortion: Any
+    sensor_size: Any = None
 
     def __post_init__(self) -> None:
         matrix = array("Undistort", "camera_matrix", self.camera_matrix)
