@@ -90,5 +90,5 @@ class EventFolder:
         if not -len(self) <= index < len(self):
             raise IndexError(f"EventFolder has {len(self)} recordings, got index {index}")
         index %= len(self)
-        sample = events.open(self.paths[index], strict=True).events
+        sample = events.open(self.paths[index], strict=True, progress=False).events
         return seeded(self.transform, index)(sample), self.targets[index]

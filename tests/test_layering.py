@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 LAYERS = {
     **dict.fromkeys(["errors", "checks", "units", "random", "_jit", "events", "clouds"], 1),
-    **dict.fromkeys(["files", "cycles", "locks"], 1),
+    **dict.fromkeys(["files", "cycles", "locks", "progress"], 1),
     **dict.fromkeys(["encoders", "datasets"], 2),
     **dict.fromkeys(["models", "connectivity"], 2),
     "members": 2.5,
@@ -40,7 +40,7 @@ SAME_LAYER = {
     ("cli", "demo"),
     ("demo", "cli"),
 }
-PREPARATION = {"errors", "checks", "random", "_jit", "units", "files"}
+PREPARATION = {"errors", "checks", "random", "_jit", "units", "files", "progress"}
 
 
 def modules():

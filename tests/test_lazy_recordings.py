@@ -104,3 +104,33 @@ def test_every_prefix_gives_the_events_up_to_there_and_counts_what_is_lost(scene
         if lost:
             with pytest.raises(FormatError, match="must be complete"):
                 ev.decode(content[:cut], strict=True)
+
+
+@pytest.mark.parametrize("name", ["a.raw", "a.h5", "a.csv", "a.npy"])
+def test_progress_goes_up_to_the_size_of_the_file_and_is_silent_in_a_pipe(
+    scene, tmp_path, capfd, name
+):
+    told = []
+    written = ev.write(scene, tmp_path / name)
+    size = written.stat().st_size / 1e6
+    recording = ev.open(written, progress=lambda done, total: told.append((done, total)))
+    recording.piece = 1000
+    for work in (recording.facts, lambda: recording.events, recording.counts):
+        told.clear()
+        work()
+        done = [d for d, _ in told]
+        assert done == sorted(done) and done[-1] == pytest.approx(size, 0.1)
+        assert {total for _, total in told} == {size}
+    ev.open(written).facts()
+    assert "".join(capfd.readouterr()) == ""
+
+
+def test_a_sensor_without_a_size_is_looked_for_once(scene, tmp_path):
+    passes = []
+    np.savetxt(tmp_path / "a.txt", np.stack([scene.t, scene.x, scene.y, scene.p], 1), "%d")
+    recording = ev.open(
+        tmp_path / "a.txt", progress=lambda done, total: passes.append(done == total)
+    )
+    cropped = recording.crop(t=(0, 10**9)).downsample(2)
+    assert cropped.sensor_size == cropped.merge_polarity().sensor_size
+    assert (cropped.n_polarities, sum(passes)) == (2, 1)

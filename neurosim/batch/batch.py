@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from .. import checks
-from ..engine.progress import Progress
 from ..engine.result import Result
 from ..engine.simulate import engine_for
 from ..engine.stop import conditions_of
 from ..errors import ParameterError
 from ..network import Network
+from ..progress import Progress
 from .confidence import Exit
 from .crew import crew_of
 from .flow import Flow

@@ -43,11 +43,12 @@ def _with(options: tuple) -> Any:
     return add
 
 
-def _split(given: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What is done to a recording, and how it is read."""
+def _split(given: dict[str, Any], quiet: bool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is done to a recording, and how it is opened."""
     reading = ("topic", "stream", "dataset", "columns", "time_unit")
     how = {name: given.pop(name) for name in reading}
-    return given, {name: value for name, value in how.items() if value is not None}
+    how = {name: value for name, value in how.items() if value is not None}
+    return given, how | {"progress": False if quiet else "auto"}
 
 
 @events.command(
@@ -61,7 +62,7 @@ def events_info(file: Path, strict: bool, as_json: bool, **options: Any) -> None
     """Say what a recording holds: format, sensor, events, time span, rate, what was dropped."""
     from .recordings import describe_events
 
-    data = describe_events(file, strict=strict, **_split(options)[1])
+    data = describe_events(file, strict=strict, **_split(options, as_json)[1])
     answer(data, lines(data), as_json)
 
 
@@ -86,7 +87,7 @@ def events_convert(source: Path, target: Path, form: str | None, as_json: bool, 
     """
     from .recordings import convert_events
 
-    data = convert_events(source, target, form, *_split(given))
+    data = convert_events(source, target, form, *_split(given, as_json))
     answer(data, lines(data), as_json)
 
 
@@ -113,7 +114,7 @@ def events_view(file: Path, kind: str, out: Path, as_json: bool, **given: Any) -
     """Draw a recording into a picture."""
     from .recordings import view_events
 
-    data = view_events(file, out, kind, *_split(given))
+    data = view_events(file, out, kind, *_split(given, as_json))
     answer(data, lines(data), as_json)
 
 

@@ -8,15 +8,17 @@ from .. import events
 from ..errors import ParameterError
 
 
-def describe_events(path: Path, *, strict: bool = False, **options: Any) -> dict[str, Any]:
+def describe_events(path: Path, **options: Any) -> dict[str, Any]:
     """Run through a recording, in constant memory, and return its facts.
+
+    ``options`` as of `neurosim.events.open`.
 
     Raises
     ------
     FormatError
         The file is foreign; with ``strict``, it is truncated or damaged.
     """
-    recording = events.open(path, strict=strict, **options)
+    recording = events.open(path, **options)
     facts = recording.facts()
     width, height = recording.sensor_size
     both = recording.n_polarities == 2

@@ -14,9 +14,9 @@ import numpy as np
 from .. import checks
 from ..connectivity.delays import to_steps, to_times
 from ..errors import FormatError, ParameterError
+from ..progress import Choice, Progress
 from .checkpoint import fingerprint, load_state, save_state
 from .loop import CHUNK
-from .progress import Choice, Progress
 from .recording import SpikeRecorder, TraceRecorder, check_record, parse_record
 from .result import Result, Spikes
 from .runfolder import STATE, RunFolder

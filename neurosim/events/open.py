@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.errors import FormatError, ParameterError
+from neurosim.progress import Choice
 
 from .formats.aedat import looks_like_aedat, open_aedat
 from .formats.aedat3 import looks_like_aedat3, open_aedat3
@@ -52,7 +53,9 @@ _RULE = (
 )
 
 
-def open(path: str | os.PathLike, *, strict: bool = False, **options: Any) -> Recording:
+def open(
+    path: str | os.PathLike, *, strict: bool = False, progress: Choice = "auto", **options: Any
+) -> Recording:
     """Open a recording of any known format; nothing but its head is read yet.
 
     Parameters
@@ -62,6 +65,9 @@ def open(path: str | os.PathLike, *, strict: bool = False, **options: Any) -> Re
         A truncated end or an event off the sensor is an error that says where, and the
         whole file is checked at once. Otherwise every whole event is delivered and
         ``notes`` counts what was not.
+    progress : "auto", bool or callable
+        "auto" shows a bar in a terminal where a pass takes more than a second; True and False
+        decide; a function is called with megabytes done and in all.
     options
         ``topic`` of a bag, ``stream`` of AEDAT 4, ``dataset`` of HDF5, where a file has
         several recordings; ``columns`` ('txyp', '-' passes over one) and ``time_unit`` ('s',
@@ -98,8 +104,8 @@ def open(path: str | os.PathLike, *, strict: bool = False, **options: Any) -> Re
         folder = Path(os.fsdecode(path))
         if not (folder / "metadata.yaml").is_file():
             raise
-        return _recording(_bag_folder(folder, options), strict)
-    return _recording(source_of(stored, **options), strict)
+        return _recording(_bag_folder(folder, options), strict, progress)
+    return _recording(source_of(stored, **options), strict, progress)
 
 
 def decode(
@@ -111,11 +117,11 @@ def decode(
     the rest see :func:`open`.
     """
     stored = Stored.of_content("events.open", content, name)
-    return _recording(source_of(stored, **options), strict)
+    return _recording(source_of(stored, **options), strict, False)
 
 
-def _recording(source: Source, strict: bool) -> Recording:
-    recording = Recording(origin=source, strict=strict)
+def _recording(source: Source, strict: bool, progress: Choice) -> Recording:
+    recording = Recording(origin=source, strict=strict, progress=progress)
     if strict:
         recording.facts()
     return recording

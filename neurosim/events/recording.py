@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from neurosim.errors import FormatError, ParameterError
+from neurosim.progress import Choice, Progress
 
 from .container import Events
 from .formats.source import PIECE, Columns, Source
@@ -60,20 +62,32 @@ class Recording:
         Bytes of the file that are read at a time.
     steps : tuple
         What is done to each piece.
+    progress : "auto", bool or callable
+        For passes of its own, such as :meth:`facts` and :attr:`events`: "auto" shows a bar in a
+        terminal after a second; a function is called with megabytes done and in all.
     """
 
     origin: Source
     strict: bool = False
     piece: int = PIECE
     steps: tuple[Step, ...] = ()
+    progress: Choice = "auto"
+    _whole: dict[str, Any] = field(default_factory=dict)  # shared with what is made of it
     _facts: Facts | None = field(default=None, init=False)
     _events: Events | None = field(default=None, init=False)
 
     # ---------------------------------------------------------------- reading
 
-    def pieces(self) -> Iterator[Events]:
+    def pieces(self, *, progress: Choice = False) -> Iterator[Events]:
         """Events piece by piece, each sorted by time, in constant memory."""
-        return self._pieces(Tally())
+        with self._watched(progress) as tally:
+            yield from self._pieces(tally)
+
+    @contextmanager
+    def _watched(self, progress: Choice) -> Iterator[Tally]:
+        """A tally that tells how far a pass is."""
+        with Progress(progress, self.origin.size / 1e6, "MB") as bar:
+            yield Tally(told=lambda passed: bar.update(passed / 1e6))
 
     def _pieces(self, tally: Tally) -> Iterator[Events]:
         known = {
@@ -94,19 +108,19 @@ class Recording:
 
     def _reach(self) -> tuple[int, int]:
         """The smallest sensor that holds all events of a file that does not name one."""
-        return self._bare().facts().reach
-
-    def _bare(self) -> "Recording":
-        return self if not self.steps else replace(self, steps=())
+        if "reach" not in self._whole:
+            bare = self if not self.steps else replace(self, steps=())
+            self._whole["reach"] = bare.facts().reach
+        return self._whole["reach"]
 
     def facts(self) -> Facts:
         """Run through the recording once, in constant memory, and remember what was found."""
         if self._facts is None:
-            self._facts = self._found()
+            with self._watched(self.progress) as tally:
+                self._facts = self._found(tally)
         return self._facts
 
-    def _found(self) -> Facts:
-        tally = Tally()
+    def _found(self, tally: Tally) -> Facts:
         n = n_on = gap = width = height = 0
         first = last = None
         if self.steps or self.origin.sensor_size:
@@ -144,7 +158,8 @@ class Recording:
         """
         if self._events is None:
             try:
-                self._events = self._loaded()
+                with self._watched(self.progress) as tally:
+                    self._events = self._loaded(tally)
             except MemoryError:
                 raise FormatError(
                     f"{self.path}: its events must fit into memory, got less free; iterate over "
@@ -152,8 +167,7 @@ class Recording:
                 ) from None
         return self._events
 
-    def _loaded(self) -> Events:
-        tally = Tally()
+    def _loaded(self, tally: Tally) -> Events:
         if self.steps:
             return self._joined(tally)
         columns = self.origin.whole(tally, strict=self.strict)
@@ -242,7 +256,7 @@ class Recording:
     def counts(self) -> np.ndarray:
         """Events per polarity and pixel, int64 of shape (P, H, W), in constant memory."""
         total = self._empty().counts()
-        for part in self.pieces():
+        for part in self.pieces(progress=self.progress):
             total += part.counts()
         return total
 
@@ -279,7 +293,7 @@ class Recording:
         return {name: getattr(self, name) for name in ("origin", "strict", "piece", "steps")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__init__(**state)  # type: ignore[misc]
+        self.__init__(**state, progress=False)  # type: ignore[misc]  # in another process
 
     # ------------------------------------------------------------- operations
 

@@ -98,7 +98,7 @@ def _pieces(recording: Recording | Events) -> Iterator[Events]:
         yield recording
         return
     last = None
-    for piece in recording.pieces():
+    for piece in recording.pieces(progress=recording.progress):
         if last is not None and piece.t[0] < last:
             raise ParameterError(
                 f"write: events must be in order of time from piece to piece, got {piece.t[0]} us "

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..engine.progress import Progress
 from ..errors import ParameterError, SimulationError
 from ..network import Network
+from ..progress import Progress
 from .batch import Batch
 from .gradient import LEAST_SLOPE
 from .history import History

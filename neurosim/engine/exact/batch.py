@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from ...errors import ParameterError
-from ..progress import Progress
+from ...progress import Progress
 from ..result import Result
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...errors import SimulationError
-from ..progress import Progress
+from ...progress import Progress
 from ..result import Result, Spikes
 from ..stop import RunView, StopWatch, conditions_of, state_place
 from .longrun import LongRun

@@ -91,6 +91,7 @@ class Aedat4(Source):
                         tally.extra["damaged packets dropped"] += 1
                         self._bad(at, strict)
                 at += 8 + size
+                tally.advance(8 + size)
 
     def _cut(self, at: int, tally: Tally, strict: bool) -> None:
         tally.truncated += self.stop - at

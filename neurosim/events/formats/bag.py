@@ -36,6 +36,7 @@ def messages(stored: Stored, tally: Tally) -> Iterator[tuple[str, str, memoryvie
                 tally.truncated += stored.size - at
                 return
             at += 8 + len(head) + len(data)
+            tally.advance(8 + len(head) + len(data))
             try:
                 fields = _fields(head)
                 if fields.get(b"op") == b"\5":

@@ -41,6 +41,7 @@ def messages(stored: Stored, tally: Tally) -> Iterator[tuple[str, str, memoryvie
                 return
             data = memoryview(file.read(size))
             at += 9 + size
+            tally.advance(9 + size)
             try:
                 if kind == 6:
                     for inner, part in _chunk(data, stored.name):

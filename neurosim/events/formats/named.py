@@ -129,6 +129,7 @@ class Arrays(Source):
             total = min(len(column) for column in named[:4] if column is not None)
             for start in range(0, total, _ROWS):
                 part = slice(start, min(start + _ROWS, total))
+                tally.advance(self.stored.size * (part.stop - start) // total)
                 try:
                     columns = self._columns(named, part, tally)
                 except DAMAGE as error:

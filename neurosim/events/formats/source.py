@@ -71,6 +71,11 @@ class Source:
     other: str = "words that are no change events"
     remarks: tuple[str, ...] = ()
 
+    @property
+    def size(self) -> int:
+        """Bytes that a pass goes through, about which it keeps the tally."""
+        return self.stored.size
+
     def blocks(self, tally: Tally, *, piece: int = PIECE, strict: bool = False) -> Iterator:
         """Give `Columns` of events, some ``piece`` bytes of the file at a time."""
         raise NotImplementedError
@@ -172,6 +177,7 @@ class Words(Source):
                 used = int(state[BASE]) - offset
                 offset += used
                 have -= used
+                tally.advance(used)
                 if tally.counts[BROKEN]:
                     tally.truncated += self.stored.size - offset
                     self._cut(offset, strict, "be one that the format knows")

@@ -68,6 +68,7 @@ def _rows(stored: Stored, base: sqlite3.Connection, tally: Tally):
     }
     for key, data in base.execute("SELECT topic_id, data FROM messages ORDER BY timestamp"):
         base.set_progress_handler(lambda: 1, _STEPS)
+        tally.advance(len(data) if isinstance(data, bytes) else 0)
         if key in topics and isinstance(data, bytes):
             yield (*topics[key], memoryview(data))
         else:

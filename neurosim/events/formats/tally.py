@@ -1,7 +1,9 @@
 """What was odd in a recording? Counts that decoders keep, and the sentences they become."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -21,12 +23,21 @@ class Tally:
     """Counts of one pass through a recording.
 
     ``counts`` is the array that kernels add to, ``truncated`` the bytes at the end that
-    hold no whole event, ``extra`` what only Python code counts, in words.
+    hold no whole event, ``extra`` what only Python code counts, in words; ``told`` is called
+    with the bytes of the file that are behind.
     """
 
     counts: np.ndarray = field(default_factory=lambda: np.zeros(SLOTS, np.int64))
     truncated: int = 0
     extra: Counter = field(default_factory=Counter)
+    told: Callable[[int], Any] | None = None
+    passed: int = 0
+
+    def advance(self, size: int) -> None:
+        """So many bytes more are behind."""
+        self.passed += size
+        if self.told is not None:
+            self.told(self.passed)
 
     @property
     def n_unsorted(self) -> int:

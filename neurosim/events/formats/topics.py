@@ -26,6 +26,11 @@ class Topic(Source):
     kind: str
     ros2: bool
 
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(stored.size for stored in self.files)
+
     def blocks(self, tally: Tally, *, piece: int = PIECE, strict: bool = False) -> Iterator:
         decoder = Decoder(self.kind, self.ros2, self.sensor_size)
         for stored in self.files:
