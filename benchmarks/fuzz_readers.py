@@ -26,7 +26,7 @@ from neurosim.events.formats.tally import Tally
 
 BYTES_PER_BYTE = 150  # most memory per byte of a file: text is split into Python objects
 ALWAYS = 1_500_000  # bytes that a reader takes for any file: buffers, a decoder's room
-LONGEST_S = 2.0  # a reader that takes longer over 20 kB hangs
+LONGEST_S = 2.0  # of the processor: a reader that takes more over 20 kB hangs
 LARGEST_SEED = 20_000  # bytes; longer real files are cut, so that runs stay short
 
 
@@ -60,7 +60,7 @@ def seeds(folder: Path, data: Path | None) -> list[tuple[str, bytes]]:
         (form, events.write(recording, folder / form, form).read_bytes())
         for form in ("evt2", "evt3", "dat", "aedat2", "hdf5", "npz", "npy", "csv", "txt")
     ]
-    found += by_hand(recording)
+    found += by_hand(recording, folder)
     if data is not None:
         ends = ("es", "bin", "ply", "aedat", "aedat4", "raw", "dat", "bag", "csv", "txt")
         files = [p for end in ends for p in sorted(data.rglob(f"*.{end}"))]
@@ -70,7 +70,7 @@ def seeds(folder: Path, data: Path | None) -> list[tuple[str, bytes]]:
     return found
 
 
-def by_hand(recording: events.Events) -> list[tuple[str, bytes]]:
+def by_hand(recording: events.Events, folder: Path) -> list[tuple[str, bytes]]:
     """Formats that the package does not write, assembled from their specifications."""
     from scipy.io import savemat
 
@@ -103,8 +103,45 @@ def by_hand(recording: events.Events) -> list[tuple[str, bytes]]:
         ("ros 1 bag", bag(message)),
         ("mcap", mcap(cdr(stamped[:50]))),
         ("db3", db3(cdr(stamped[:50]))),
+        ("hdf5 ecf", ecf(stamped, folder / "ecf")),
     ]
     return found
+
+
+def ecf(stamped: list, path: Path) -> bytes:
+    """An HDF5 file as Prophesee's, of chunks in its codec (`events.formats.ecf`)."""
+    import h5py
+
+    table = np.dtype([("x", "<u2"), ("y", "<u2"), ("p", "<i2"), ("t", "<i8")])
+    with h5py.File(path, "w") as file:
+        file.attrs["geometry"] = "34x34"
+        settings = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        settings.set_chunk((64,))
+        settings.set_filter(0x8ECF, h5py.h5z.FLAG_OPTIONAL)
+        space = h5py.h5s.create_simple((len(stamped),), (h5py.h5s.UNLIMITED,))
+        place = file.create_group("CD").id, b"events", h5py.h5t.py_create(table)
+        data = h5py.h5d.create(*place, space, settings)
+        for k in range(0, len(stamped), 64):
+            data.write_direct_chunk((k,), _chunk(stamped[k : k + 64], k // 64 % 2 == 0))
+    return path.read_bytes()
+
+
+def _chunk(stamped: list, together: bool) -> bytes:
+    """Events of one chunk: all bits of an event together, or rows before columns."""
+    out, now = struct.pack("<IQ", len(stamped) << 2 | (2 if together else 0), stamped[0][2]), None
+    for _, _, t, _ in stamped:
+        step = t - (stamped[0][2] if now is None else now)
+        out += bytes(0xF0 | step >> 4 * k & 15 for k in range(3)) + b"\1"
+        now = t
+    if together:
+        bits = [y << 12 | x << 1 | p for x, y, _, p in stamped] + [0] * (-len(stamped) % 4)
+        for a, b, c, d in zip(*(bits[k::4] for k in range(4)), strict=True):
+            words = a << 8 | b & 0xFF, (b >> 8) << 16 | c & 0xFFFF, (c >> 16) << 24 | d
+            out += struct.pack("<III", *words)
+        return out
+    out += b"".join(struct.pack("<H", y << 5 | 1) for _, y, _, _ in stamped)
+    out += b"".join(struct.pack("<H", x << 5) for x, _, _, _ in stamped)
+    return out + bytes(p << 7 | 1 for _, _, _, p in stamped)
 
 
 def aedat4(stamped: list) -> bytes:
@@ -269,9 +306,9 @@ def fuzz(pool: list[tuple[str, bytes]], files: int, seed: int) -> Report:
         mutant = mutate(content, rng) if cut is None else content[:cut]
         for decode in (in_order, clouds.decode):
             tracemalloc.reset_peak()
-            before, clock = tracemalloc.get_traced_memory()[0], time.perf_counter()
+            before, clock = tracemalloc.get_traced_memory()[0], time.thread_time()
             outcome, found = attempt(decode, mutant, strict=cut is None and rng.random() < 0.5)
-            spent = time.perf_counter() - clock
+            spent = time.thread_time() - clock
             if spent > report.slowest:
                 report.slowest, report.slow = spent, f"{name}, mutant {k}"
             used = tracemalloc.get_traced_memory()[1] - before

@@ -445,6 +445,28 @@ def test_hdf5_that_points_to_other_files_is_not_followed(tmp_path):
         ev.open(tmp_path / "a.h5")
 
 
+@pytest.mark.parametrize("written", [0, 1])
+def test_hdf5_rows_that_are_announced_but_not_stored_are_no_events(tmp_path, written):
+    import h5py
+
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name in "xytp":
+            column = file.create_dataset(f"events/{name}", (10**15,), "<i8", chunks=(64,))
+            column[: 64 * written] = 1
+    recording = ev.open(tmp_path / "a.h5")
+    assert len(recording.events) == len(recording) == 64 * written
+    assert recording.notes == (f"{10**15 - 64 * written:,} rows announced, but not stored",)
+
+
+def test_strictly_an_event_off_the_sensor_is_an_error_without_words_too(tmp_path):
+    table = np.zeros(3, ev.EVENT_DTYPE)
+    table["x"] = 1, 40, 2
+    np.savez(tmp_path / "a.npz", **{c: table[c] for c in "xytp"}, sensor_size=(34, 34))
+    assert ev.open(tmp_path / "a.npz").notes == ("1 events off the sensor dropped",)
+    with pytest.raises(FormatError, match="must lie on the sensor, at a possible time, got 1"):
+        ev.open(tmp_path / "a.npz", strict=True)
+
+
 @pytest.mark.parametrize("kind", ["npy", "npz columns", "npz table", "rows", "transposed"])
 def test_numpy_files(tmp_path, kind):
     path = tmp_path / "file"

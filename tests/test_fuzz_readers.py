@@ -23,7 +23,7 @@ def test_mutants_neither_crash_nor_hang_nor_fill_memory_and_prefixes_are_deliver
     script, tmp_path, capsys
 ):
     pool = script.seeds(tmp_path, None)
-    assert len(pool) == 25
+    assert len(pool) == 26
     report = script.fuzz(pool, 4000 if JIT else 200, seed=9)
     assert not report.failed, f"{report}\n{capsys.readouterr().out}"
     least = 200 if JIT else 10

@@ -97,7 +97,7 @@ class Recording:
         }
         run, stop = [step.start() for step in self.steps], stop_of(self.steps)
         before = 0
-        for block in self.origin.blocks(tally, piece=self.piece, strict=self.strict):
+        for block in self._blocks(tally):
             backwards, before = tally.n_unsorted - before, tally.n_unsorted
             events = Events.trusted(*block, **known, n_unsorted=backwards)
             if stop is not None and not before and len(events) and events.t[0] >= stop:
@@ -105,6 +105,20 @@ class Recording:
             events = through(run, events)
             if len(events):
                 yield events
+
+    def _blocks(self, tally: Tally) -> Iterator[Columns]:
+        """Columns as they are decoded; with ``strict``, none after one that was dropped."""
+        for block in self.origin.blocks(tally, piece=self.piece, strict=self.strict):
+            self._check(tally)
+            yield block
+
+    def _check(self, tally: Tally) -> None:
+        if self.strict and tally.dropped:
+            raise FormatError(
+                f"{self.path}: every event must lie on the sensor, at a possible time, got "
+                f"{tally.dropped:,} that did not; the file is damaged there or before: open it "
+                "with strict=False to keep the others"
+            )
 
     def _reach(self) -> tuple[int, int]:
         """The smallest sensor that holds all events of a file that does not name one."""
@@ -126,7 +140,7 @@ class Recording:
         if self.steps or self.origin.sensor_size:
             parts: Any = self._pieces(tally)
         else:
-            parts = self.origin.blocks(tally, piece=self.piece, strict=self.strict)
+            parts = self._blocks(tally)
         for part in parts:
             if not len(part.t):
                 continue
@@ -171,6 +185,7 @@ class Recording:
         if self.steps:
             return self._joined(tally)
         columns = self.origin.whole(tally, strict=self.strict)
+        self._check(tally)
         size = self.origin.sensor_size
         if size is None:
             ends = [int(c.max()) + 1 if len(c) else 1 for c in (columns.x, columns.y)]

@@ -1,8 +1,8 @@
 """How are events found in an HDF5 file? By the names of data sets, in the common layouts.
 
 A group with data sets x, y, t, p (DSEC, M3ED, evlib: ``events/x``; e2vid: ``events/xs``), a
-table with such columns (Prophesee: ``CD/events``; tonic), or rows of four numbers called
-``events`` (MVSEC). MATLAB 7.3 files are HDF5 too.
+table with such columns (Prophesee: ``CD/events``, in its codec or not; tonic), or rows of
+four numbers called ``events`` (MVSEC). MATLAB 7.3 files are HDF5 too.
 """
 
 import io
@@ -16,6 +16,7 @@ import numpy as np
 
 from neurosim.errors import FormatError
 
+from .ecf import Table, packed
 from .named import DAMAGE, Arrays, Named, by_content, by_name, power_of
 from .stored import Stored
 
@@ -52,11 +53,14 @@ def open_hdf5(
             power, remarks = power_of(time_unit, named.t[:10_000])
             size = _size(file, places[0])
             single = named.p is None
+            missing = named.missing
         except _ERRORS as error:
             raise _damaged(stored, error) from None
     if len(places) > 1:
         others = ", ".join(place.split(":")[0] for place in places[1:6])
         remarks = (f"events of {places[0].split(':')[0]}; others with dataset=: {others}", *remarks)
+    if missing:
+        remarks = (f"{missing:,} rows announced, but not stored", *remarks)
     return Arrays(
         stored=stored,
         title="HDF5",
@@ -133,29 +137,73 @@ def _plain(data: Any) -> bool:
     return not data.is_virtual and not data.external and set(kinds) <= set("iufb")
 
 
+def _there(data: Any) -> int:
+    """How many rows the file can hold: without storage, HDF5 makes up as many as it is told."""
+    if data.chunks:
+        return min(len(data), data.id.get_num_chunks() * data.chunks[0])
+    row = data.dtype.itemsize * (data.shape[1] if data.ndim == 2 else 1)
+    return min(len(data), data.id.get_storage_size() // row)
+
+
+class _Column:
+    """A data set that is no longer than what is stored of it."""
+
+    def __init__(self, data: Any) -> None:
+        self.data, self.length = data, _there(data)
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, part: slice) -> np.ndarray:
+        return self.data[part]
+
+
+class _Rows:
+    """Rows of a table that remember the part that was read last: each column asks for it."""
+
+    def __init__(self, data: Any) -> None:
+        self.data: Any = Table(data) if packed(data) else data
+        self.length = _there(data)
+        self.latest: tuple[Any, Any] = None, None
+
+    def __len__(self) -> int:
+        return self.length
+
+    def read(self, part: slice) -> np.ndarray:
+        """The rows of a slice."""
+        if self.latest[0] != part:
+            part = slice(*part.indices(len(self)))
+            self.latest = part, self.data[part]
+        return self.latest[1]
+
+
 class _Field:
     """One column of a table, or of rows, that is read when it is sliced."""
 
-    def __init__(self, data: Any, name: str | int) -> None:
-        self.data, self.name = data, name
+    def __init__(self, rows: _Rows, name: str | int) -> None:
+        self.rows, self.name = rows, name
 
     def __len__(self) -> int:
-        return len(self.data)
+        return len(self.rows)
 
     def __getitem__(self, part: slice) -> np.ndarray:
-        key = self.name
-        return self.data[part][key] if isinstance(key, str) else self.data[part, key]
+        rows = self.rows.read(part)
+        return rows[self.name] if isinstance(self.name, str) else rows[:, self.name]
 
 
 def _named(file: Any, place: str) -> Named:
     path, _, order = place.partition(":")
     thing = file[path]
     if order:
-        return Named(**{c: _Field(thing, order.index(c)) for c in "xytp" if c in order})
+        rows = _Rows(thing)
+        columns = {c: _Field(rows, order.index(c)) for c in "xytp" if c in order}
+        return Named(**columns, missing=len(thing) - len(rows))
     names = thing.dtype.names if hasattr(thing, "dtype") else _own(thing)
     match = by_name(sorted(names))
     if hasattr(thing, "dtype"):
-        return Named(**{c: _Field(thing, name) for c, name in match.items()})
+        rows = _Rows(thing)
+        columns = {c: _Field(rows, name) for c, name in match.items()}
+        return Named(**columns, missing=len(thing) - len(rows))
     offset = 0
     for holder in (thing, thing.parent):  # DSEC: what was taken from all stamps
         if "t_offset" in _own(holder) and holder["t_offset"].size == 1:
@@ -163,7 +211,9 @@ def _named(file: Any, place: str) -> Named:
             break
     if abs(offset) >= 1 << 61:
         raise ValueError(f"t_offset {offset}")
-    return Named(**{c: thing[name] for c, name in match.items()}, offset=offset)
+    found = {c: _Column(thing[name]) for c, name in match.items()}
+    missing = max(len(column.data) for column in found.values()) - min(map(len, found.values()))
+    return Named(**found, offset=offset, missing=missing)
 
 
 def _size(file: Any, place: str) -> tuple[int, int] | None:

@@ -16,7 +16,7 @@ from neurosim.errors import FormatError
 
 from ..columns import STAMP_LIMIT
 from .source import PIECE, Columns, Source, sorted_out
-from .tally import Tally
+from .tally import IMPOSSIBLE, Tally
 
 NAMES = {
     "x": ("x", "xs", "x_pos", "col", "column"),
@@ -107,13 +107,17 @@ def power_of(unit: str | None, sample: np.ndarray) -> tuple[int, tuple[str, ...]
 
 
 class Named(NamedTuple):
-    """Columns that can be sliced: arrays or HDF5 data sets; ``offset`` [us] adds to t."""
+    """Columns that can be sliced: arrays or HDF5 data sets.
+
+    ``offset`` [us] adds to t; ``missing`` rows were announced, but are not there.
+    """
 
     x: Any
     y: Any
     t: Any
     p: Any = None
     offset: int = 0
+    missing: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +160,7 @@ class Arrays(Source):
             t, fits = _microseconds(t, self.power, named.offset)
         good &= fits
         if not good.all():
-            tally.extra["events with impossible numbers dropped"] += int(np.count_nonzero(~good))
+            tally.extra[IMPOSSIBLE] += int(np.count_nonzero(~good))
             x, y, t, p = x[good], y[good], t[good], p[good]
         return Columns(x.astype(np.uint16), y.astype(np.uint16), t, p)
 

@@ -17,6 +17,8 @@ FAULT = 6  # byte of the first event off the sensor, plus one
 BROKEN = 7  # byte from which on nothing can be decoded, plus one
 SLOTS = 8
 
+IMPOSSIBLE = "events with impossible numbers dropped"
+
 
 @dataclass(slots=True)
 class Tally:
@@ -38,6 +40,11 @@ class Tally:
         self.passed += size
         if self.told is not None:
             self.told(self.passed)
+
+    @property
+    def dropped(self) -> int:
+        """Events off the sensor, or with numbers that cannot be."""
+        return int(self.counts[OFF]) + self.extra[IMPOSSIBLE]
 
     @property
     def n_unsorted(self) -> int:
