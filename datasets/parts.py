@@ -8,7 +8,7 @@ import numpy as np
 
 from neurosim.checks import integer, number
 from neurosim.errors import ParameterError
-from neurosim.events import Events
+from neurosim.events import Events, Recording
 from neurosim.events.adapters import seeded
 
 
@@ -78,7 +78,8 @@ class EventWindows:
 
     Parameters
     ----------
-    recordings : sequence of Events
+    recordings : sequence of Events or Recording
+        Lazy ones are read when they are needed, in each process anew.
     targets : sequence of int
         One per recording.
     time_window : int
@@ -92,7 +93,7 @@ class EventWindows:
         Of `Events`; an operation with a seed draws for each sample anew.
     """
 
-    recordings: Sequence[Events]
+    recordings: Sequence[Events | Recording]
     targets_of: Sequence[int]
     time_window: int
     least: int = 1
@@ -133,7 +134,8 @@ class EventWindows:
             raise IndexError(f"EventWindows has {len(self)} samples, got index {index}")
         index %= len(self)
         k, a, b, start = self._places[index]
-        sample = self.recordings[k].keep(slice(a, b)).shift_time(-start)
+        events = getattr(self.recordings[k], "events", self.recordings[k])
+        sample = events.keep(slice(a, b)).shift_time(-start)
         return seeded(self.transform, index)(sample), self.targets[index]
 
     def where(self, keep: Callable[[int], bool]) -> Subset:
