@@ -62,6 +62,9 @@ def test_view_draws_a_picture(path, tmp_path, kind):
     out = tmp_path / ("a.gif" if kind == "film" else "a.png")
     run("view", path, "--kind", kind, "--to", "70ms", "--out", out)
     assert out.read_bytes()[:4] in (b"\x89PNG", b"GIF8")
+    other = run("view", path, "--kind", kind, "--out", tmp_path / "a.jpg", code=2)
+    assert f"--out must end with {out.suffix} for a {kind}" in other.stderr
+    assert not (tmp_path / "a.jpg").exists()
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_every_form_is_read_back(tmp_path_factory, form, n, gap, seed):
 
 
 def test_empty_and_single_events_are_read_back(tmp_path):
-    for form in sorted(set(EVERY) - {"txt", "npy"}):
+    for form in sorted(set(EVERY) - {"npy"}):
         for n in (0, 1):
             e = recording(n)
             assert_same(ev.open(ev.write(e, tmp_path / f"{form}{n}", form)).events, e)
@@ -117,3 +117,11 @@ def test_the_form_is_told_by_the_ending_or_asked_for(tmp_path):
         ev.write(recording(3), tmp_path / "a")
     with pytest.raises(ParameterError, match=r"write\.form must be one of 'es'"):
         ev.write(recording(3), tmp_path / "a.es", "avi")
+
+
+def test_a_bin_file_that_nobody_could_recognise_is_not_written(tmp_path):
+    twice = Events(x=[1] * 200, y=[1] * 200, t=np.arange(200) // 2, p=[1] * 200)
+    for e in (recording(0, size=(34, 34)), twice):
+        with pytest.raises(ParameterError, match="must be recognisable by their statistics"):
+            ev.write(e, tmp_path / "a.bin")
+    assert not list(tmp_path.iterdir())

@@ -109,6 +109,9 @@ def view_events(source: Path, out: Path, kind: str, change, options) -> dict[str
     """Draw a recording into a PNG picture, or a GIF film."""
     from .. import plot
 
+    ending = ".gif" if kind == "film" else ".png"
+    if out.suffix.lower() != ending:
+        raise ParameterError(f"--out must end with {ending} for a {kind}, got {out.name!r}")
     recording = prepared(source, change, options)
     if kind == "film":
         path = plot.film(recording, out)

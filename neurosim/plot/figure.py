@@ -9,7 +9,7 @@ import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import ParameterError
+from ..files import write_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,11 +60,4 @@ def save(ax: "Axes", path: str | Path, *, dpi: int = 120) -> Path:
     ParameterError
         The file cannot be written; the message says why.
     """
-    path = Path(path)
-    try:
-        path.write_bytes(png(ax, dpi=dpi))
-    except OSError as error:
-        raise ParameterError(
-            f"plot.save: path {str(path)!r} cannot be written: {error.strerror}"
-        ) from None
-    return path
+    return write_whole(path, png(ax, dpi=dpi), owner="plot.save")

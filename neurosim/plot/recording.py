@@ -1,5 +1,6 @@
 """What does a recording look like in space and time? Scatter, time surface, pixels, film."""
 
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from .. import checks
 from ..errors import ParameterError
+from ..files import write_whole
 from .figure import COLOURS, new_axes
 
 if TYPE_CHECKING:
@@ -175,18 +177,17 @@ def film(
     width, height = shown[0].sensor_size
     ax = new_axes(None, (5.2, max(2.2, min(6.0, 3.5 * height / width + 0.9))))
     writer = PillowWriter(fps=frames_per_s)
-    try:
-        with writer.saving(ax.figure, str(path), dpi=80):
+    said = [f"the first {most} windows"] if next(cut, None) is not None else []
+    said += getattr(events, "notes", ())[:2]
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / "film.gif"
+        with writer.saving(ax.figure, str(made), dpi=80):
             for k, part in enumerate(shown):
                 ax.clear()
                 begin = start + k * time_window
                 frame(part, t=(begin, begin + time_window), ax=ax)
                 at = k * time_window / 1e3
                 title = f"{len(part):,} events, {at:g}..{at + time_window / 1e3:g} ms"
-                ax.set_title(title, fontsize="small", loc="left")
+                ax.set_title("\n".join([title, *said]), fontsize="small", loc="left")
                 writer.grab_frame()
-    except OSError as error:
-        raise ParameterError(
-            f"plot.film: path {str(path)!r} cannot be written: {error.strerror}"
-        ) from None
-    return path
+        return write_whole(path, made.read_bytes(), owner="plot.film")

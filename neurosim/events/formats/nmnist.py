@@ -141,8 +141,8 @@ def write_nmnist(events: Events, path: str | os.PathLike) -> Path:
     Raises
     ------
     ParameterError
-        For a sensor above 240 x 180, stamps outside 0..2**23 - 1 us, or a path that cannot
-        be written.
+        For a sensor above 240 x 180, stamps outside 0..2**23 - 1 us, events by which nobody
+        could recognise the format, which has no signature, or a path that cannot be written.
     """
     width, height = events.sensor_size
     if width > N_CALTECH_SIZE[0] or height > N_CALTECH_SIZE[1]:
@@ -159,4 +159,10 @@ def write_nmnist(events: Events, path: str | os.PathLike) -> Path:
     records[:, 0], records[:, 1] = events.x, events.y
     records[:, 2] = events.p << 7 | (events.t >> 16)
     records[:, 3], records[:, 4] = (events.t >> 8) & 0xFF, events.t & 0xFF
+    if _sensor(records.reshape(-1)) is None:
+        raise ParameterError(
+            "write_nmnist: events must be recognisable by their statistics, as the format has no "
+            f"signature, got {len(events)} events, or too many of the same pixel and stamp; write "
+            "another format"
+        )
     return write_whole(path, records.tobytes(), owner="write_nmnist")

@@ -32,7 +32,9 @@ def looks_like_text(stored: Stored) -> bool:
     if not len(stored.head) or not _PRINTABLE[stored.head].all():
         return False
     _, names, rows, _ = _begin(stored)
-    return rows.shape[1] >= 3 if len(rows) else by_name(_bare(names)) is not None
+    if len(rows) or names:
+        return rows.shape[1] >= 3 if len(rows) else by_name(_bare(names)) is not None
+    return re.fullmatch(rb"\d{1,5} \d{1,5}\r?\n", stored.head.tobytes()) is not None
 
 
 def open_text(stored: Stored, *, columns: str | None = None, time_unit: str | None = None) -> Words:
@@ -78,6 +80,8 @@ def _order(stored, names: list[str], rows: np.ndarray, columns: str | None):
         if match:
             letters = {name: c for c, name in match.items()}
             order, remarks = "".join(letters.get(name, "-") for name in plain), ()
+        elif not names and not len(rows):
+            order, remarks = "txyp", ()  # a sensor's size alone: no events
         else:
             order = by_content(rows) or ""
             remarks = (f"columns without names, read as {', '.join(order)}",)
