@@ -24,7 +24,7 @@ class Cached:
     """A data set whose samples are kept in a folder, each with its SHA-256.
 
     A sample is an `Events` or an array, its target whatever JSON can say. A file that is
-    damaged is computed again. Several processes may fill one folder.
+    damaged, or of another sample, is computed again. Several processes may fill one folder.
 
     Parameters
     ----------
@@ -34,7 +34,8 @@ class Cached:
         Made when it is not there. It remembers ``key``.
     key : str
         What the samples are: data set, transform, version. Another key than the folder's is
-        an error; without one the ``repr`` of the data set is taken.
+        an error; without one the ``repr`` of the data set is taken. Names, sizes and times of
+        change of an `EventFolder`'s files belong to it in any case.
 
     Raises
     ------
@@ -62,26 +63,28 @@ class Cached:
     key: str | None = None
 
     def __post_init__(self) -> None:
-        folder = Path(self.folder)
-        key = repr(self.dataset) if self.key is None else str(self.key)
+        folder, key = Path(self.folder), self._key()
+        about = folder / "cache.json"
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            about = folder / "cache.json"
-            if about.exists():
-                known = json.loads(about.read_text(encoding="utf-8")).get("key")
-                if known != key:
-                    raise ParameterError(
-                        f"Cached.folder must be of the data set {key[:80]!r}, got that of "
-                        f"{str(known)[:80]!r} in {folder}; give another folder, or empty it"
-                    )
-            else:
-                write_whole(about, json.dumps({"key": key}), owner="Cached")
-        except (OSError, ValueError, AttributeError) as error:
-            if isinstance(error, ParameterError):
-                raise
+            known = about.read_text(encoding="utf-8") if about.exists() else None
+        except OSError as error:
             raise ParameterError(
                 f"Cached.folder must be a writable folder, but {folder} is not: {error}"
             ) from None
+        if known is None:
+            write_whole(about, json.dumps({"key": key}), owner="Cached")
+        elif known != json.dumps({"key": key}):
+            same = len(os.path.commonprefix([known, json.dumps({"key": key})])) - len('{"key": "')
+            raise ParameterError(
+                f"Cached.folder must be of the data set {_around(key, same)!r}, got that of "
+                f"{_around(known[9:-2], same)!r} in {folder}; give another folder, or empty it"
+            )
+
+    def _key(self) -> str:
+        key = repr(self.dataset) if self.key is None else str(self.key)
+        state = getattr(self.dataset, "state", None)
+        return key if state is None else f"{key}; files {state()}"
 
     @property
     def targets(self) -> Any:
@@ -97,17 +100,23 @@ class Cached:
             raise IndexError(f"Cached has {len(self)} samples, got index {index}")
         index %= len(self)
         path = Path(self.folder) / f"{index:08d}.sample"
-        found = _read(path)
+        found = _read(path, index)
         if found is None:
             found = self.dataset[index]
-            write_whole(path, _packed(*found), owner="Cached")
+            write_whole(path, _packed(index, *found), owner="Cached")
         return found
 
 
-def _packed(sample: Any, target: Any) -> bytes:
+def _around(text: str, place: int) -> str:
+    """The part of a long key in which it differs."""
+    return text[max(place - 40, 0) : max(place, 0) + 40]
+
+
+def _packed(index: int, sample: Any, target: Any) -> bytes:
     """SHA-256 of what follows, then an .npz archive."""
     arrays: dict[str, Any] = {}
-    about: dict[str, Any] = {"target": target.item() if hasattr(target, "item") else target}
+    target = target.item() if hasattr(target, "item") else target
+    about: dict[str, Any] = {"index": index, "target": target}
     if isinstance(sample, Events):
         arrays = {name: getattr(sample, name) for name in _COLUMNS}
         about["events"] = {
@@ -135,14 +144,16 @@ def _packed(sample: Any, target: Any) -> bytes:
     return hashlib.sha256(content).digest() + content
 
 
-def _read(path: Path) -> tuple[Any, Any] | None:
-    """The sample; None when there is none, or it is damaged."""
+def _read(path: Path, index: int) -> tuple[Any, Any] | None:
+    """The sample; None when there is none, or it is damaged or another one."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         content = path.read_bytes()
         if hashlib.sha256(content[32:]).digest() != content[:32]:
             return None
         with np.load(io.BytesIO(content[32:]), allow_pickle=False) as arrays:
             about = json.loads(arrays["about"].tobytes())
+            if about["index"] != index:
+                return None
             if "events" not in about:
                 return arrays["array"], about["target"]
             known = about["events"]

@@ -1,5 +1,6 @@
 """Recordings in a folder, one file each, with labels from their paths."""
 
+import hashlib
 import os
 import re
 from collections.abc import Callable
@@ -59,7 +60,14 @@ class EventFolder:
 
     def __post_init__(self) -> None:
         root = Path(self.root)
-        paths = tuple(sorted(p for p in root.glob(self.pattern) if p.is_file()))
+        try:
+            paths = tuple(sorted(p for p in root.glob(self.pattern) if p.is_file()))
+            re.compile(self.label or "")
+        except (re.error, NotImplementedError, ValueError) as error:
+            raise ParameterError(
+                "EventFolder.pattern and label must be a pattern of paths below root and a regular "
+                f"expression, got {self.pattern!r} and {self.label!r}: {error}"
+            ) from None
         if not paths:
             raise ParameterError(
                 f"EventFolder.pattern must match a file below {root}, got {self.pattern!r} "
@@ -81,6 +89,15 @@ class EventFolder:
                 f"matches, got {self.label!r} for {path}"
             )
         return found.group(1)
+
+    def state(self) -> str:
+        """A digest of the files' names, sizes and times of change."""
+        digest = hashlib.sha256()
+        for path in self.paths:
+            about = path.stat()
+            name = path.relative_to(self.root).as_posix()
+            digest.update(f"{name} {about.st_size} {about.st_mtime_ns}\n".encode())
+        return digest.hexdigest()[:16]
 
     def __len__(self) -> int:
         return len(self.paths)

@@ -1,5 +1,6 @@
 """How does one data set become several? Splits by class, windows of long recordings."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +24,11 @@ class Subset:
     def targets(self) -> tuple[Any, ...]:
         """Classes of the samples, where the data set knows its own."""
         return tuple(self.dataset.targets[k] for k in self.indices)
+
+    def state(self) -> str:
+        """That of the data set, where it has one, and which samples these are."""
+        whole = getattr(self.dataset, "state", lambda: "")()
+        return f"{whole} {hashlib.sha256(repr(self.indices).encode()).hexdigest()[:16]}"
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -58,6 +64,10 @@ def split(dataset: Any, shares: Sequence[float], *, seed: int = 0) -> tuple[Subs
         number("split", "shares", share, above=0, high=1)
     if sum(shares) > 1 + 1e-9:
         raise ParameterError(f"split.shares must be <= 1 together, got {sum(shares):g}")
+    if not hasattr(dataset, "targets"):
+        raise ParameterError(
+            f"split.dataset must have targets, a class per sample, got {type(dataset).__name__}"
+        )
     targets = np.asarray(dataset.targets)
     rng = np.random.default_rng(integer("split", "seed", seed, low=0))
     edges = np.concatenate(([0.0], np.cumsum(shares)))

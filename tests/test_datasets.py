@@ -15,6 +15,7 @@ from neurosim.datasets import (
     SharedMotifs,
     SpokenSpikes,
     moving_shape,
+    split,
 )
 from neurosim.encoders import CameraModel, Saccades
 from neurosim.errors import FormatError, MissingExtraError, ParameterError
@@ -170,6 +171,14 @@ def test_a_folder_takes_classes_from_folders_or_from_names(tmp_path):
     assert (by_name.classes, by_name.targets) == (("8", "9"), (1, 0, 1))
     events, target = pickle.loads(pickle.dumps(by_name))[2]
     assert (len(events), target) == (1, 1)
+
+
+def test_a_pattern_or_label_that_is_none_is_refused(tmp_path):
+    for wrong in ({"label": "("}, {"pattern": "/x"}):
+        with pytest.raises(ParameterError, match=r"EventFolder\.pattern and label must be"):
+            EventFolder(root=tmp_path, **wrong)
+    with pytest.raises(ParameterError, match=r"split\.dataset must have targets"):
+        split([1, 2], (0.5,))
 
 
 def test_a_folder_without_recordings_or_labels_is_refused(tmp_path):

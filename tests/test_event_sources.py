@@ -210,6 +210,32 @@ def test_the_cache_gives_back_what_it_was_given(tmp_path, kind):
     assert json.loads((tmp_path / "cache" / "cache.json").read_text()) == {"key": "v1"}
 
 
+def test_the_cache_of_a_folder_knows_its_files_and_its_places(tmp_path):
+    for k in range(3):
+        ev.write(recording(50 + k, seed=k), tmp_path / f"{k}_label{k}.raw")
+    how = {"root": tmp_path, "pattern": "*.raw", "label": r"_label([0-9])"}
+    cached = Cached(EventFolder(**how), tmp_path / "cache", key="v1")
+    expected = [len(cached[k][0]) for k in range(3)]
+    places = [tmp_path / "cache" / f"{k:08d}.sample" for k in range(3)]
+    places[2].write_bytes(places[0].read_bytes())  # a sample in another one's place
+    assert [len(cached[k][0]) for k in range(3)] == expected
+    Cached(EventFolder(**how), tmp_path / "cache", key="v1")
+    part = Cached(split(EventFolder(**how), (1.0,))[0], tmp_path / "part", key="v1")
+    assert len(part[1][0]) == expected[1]
+    ev.write(recording(9), tmp_path / "1a_label0.raw")
+    for data, folder in (
+        (EventFolder(**how), "cache"),
+        (split(EventFolder(**how), (1,))[0], "part"),
+    ):
+        with pytest.raises(
+            ParameterError, match=r"Cached\.folder must be of the data set 'v1; files"
+        ):
+            Cached(data, tmp_path / folder, key="v1")
+    (tmp_path / "cache" / "cache.json").write_text("{")
+    with pytest.raises(ParameterError, match=r"Cached\.folder must be of .* or empty it"):
+        Cached(EventFolder(**how), tmp_path / "cache", key="v1")
+
+
 def test_the_cache_refuses_what_it_cannot_keep(tmp_path):
     with pytest.raises(ParameterError, match="must give Events or arrays of numbers, got str"):
         Cached(Counting(lambda index: "text"), tmp_path, key="a")[0]

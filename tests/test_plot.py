@@ -187,3 +187,20 @@ def test_importing_plots_imports_no_matplotlib_and_drawing_no_pyplot():
         "assert 'matplotlib.pyplot' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize("size", [(240, 180), (34, 34), (640, 100)])
+@pytest.mark.parametrize("draw", [plot.frame, plot.time_surface, plot.pixels])
+def test_pictures_of_recordings_cut_no_label_off(draw, size):
+    n = 4000
+    rng = np.random.default_rng(0)
+    columns = {c: rng.integers(0, most, n) for c, most in zip("xy", size, strict=True)}
+    events = Events(**columns, t=np.arange(n), p=rng.integers(0, 2, n), sensor_size=size)
+    ax = draw(events)
+    ax.figure.draw_without_rendering()  # lays it out, as saving does
+    whole = ax.figure.bbox
+    names = ax.get_legend().get_texts() if ax.get_legend() else []
+    for label in (ax.xaxis.label, ax.yaxis.label, *names):
+        box = label.get_window_extent()
+        assert whole.x0 <= box.x0 and whole.y0 <= box.y0
+        assert box.x1 <= whole.x1 and box.y1 <= whole.y1

@@ -27,13 +27,16 @@ COLOURS = (
 )
 
 
-def new_axes(ax: "Axes | None", size: tuple[float, float]) -> "Axes":
-    """Return ``ax``, or fresh axes on a figure of ``size`` inches."""
+def new_axes(ax: "Axes | None", size: tuple[float, float], layout: str = "constrained") -> "Axes":
+    """Return ``ax``, or fresh axes on a figure of ``size`` inches.
+
+    Pictures with square pixels need the layout "compressed", or labels are cut off.
+    """
     if ax is not None:
         return ax
     from matplotlib.figure import Figure
 
-    return Figure(figsize=size, layout="constrained").subplots()
+    return Figure(figsize=size, layout=layout).subplots()
 
 
 def time_label(time: str) -> str:

@@ -59,7 +59,7 @@ def frame(events: Any, *, t: tuple[int, int] | None = None, ax: "Axes | None" = 
         return np.minimum(counts / full, 1.0)[..., np.newaxis]
 
     picture = 1.0 - strength(on) * _ON_TAKES - strength(off) * _OFF_TAKES
-    ax = new_axes(ax, (5.2, max(2.2, min(6.0, 3.5 * height / width + 0.9))))
+    ax = new_axes(ax, (5.2, max(2.2, min(6.0, 3.5 * height / width + 0.9))), "compressed")
     ax.imshow(np.clip(picture, 0.0, 1.0), interpolation="nearest", origin="upper")
     ax.set_xlabel("x (pixels)")
     ax.set_ylabel("y (pixels)")
@@ -67,7 +67,7 @@ def frame(events: Any, *, t: tuple[int, int] | None = None, ax: "Axes | None" = 
         _legend(ax, int(on.sum()), int(off.sum()))
     if len(events):
         first, last = (int(events.t[0]), int(events.t[-1])) if t is None else t
-        title = f"{int(both.sum())} events, {(last - first) / 1e3:.4g} ms"
+        title = f"{int(both.sum()):,} events, {(last - first) / 1e3:.4g} ms"
         lines = [title, *getattr(events, "notes", ())[:3]]  # what was dropped or assumed
         ax.set_title("\n".join(lines), fontsize="small", loc="left")
     return ax
@@ -84,8 +84,8 @@ def _legend(ax: "Axes", on: int, off: int) -> None:
     from matplotlib.patches import Patch
 
     handles = [
-        Patch(color=tuple(1.0 - _ON_TAKES), label=f"ON ({on})"),
-        Patch(color=tuple(1.0 - _OFF_TAKES), label=f"OFF ({off})"),
+        Patch(color=tuple(1.0 - _ON_TAKES), label=f"ON ({on:,})"),
+        Patch(color=tuple(1.0 - _OFF_TAKES), label=f"OFF ({off:,})"),
     ]
     ax.legend(
         handles=handles,

@@ -103,7 +103,7 @@ def time_surface(
         n = int(np.searchsorted(events.t, at, "right"))
         last[events.y[:n], events.x[:n]] = events.t[:n]
     surface = np.exp(-((0 if at is None else at) - last) / tau)
-    ax = new_axes(ax, (5.6, max(2.4, min(6.0, 3.5 * height / width + 0.9))))
+    ax = new_axes(ax, (5.6, max(2.4, min(6.0, 3.5 * height / width + 0.9))), "compressed")
     image = ax.imshow(surface, cmap="magma", vmin=0, vmax=1, interpolation="nearest")
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.85)
     bar.set_label(f"exp(-age / {tau / 1e3:g} ms)")
@@ -175,7 +175,7 @@ def film(
         raise ParameterError("plot.film.events must hold at least one event, got none")
     start = int(shown[0].t[0]) if len(shown[0]) else 0
     width, height = shown[0].sensor_size
-    ax = new_axes(None, (5.2, max(2.2, min(6.0, 3.5 * height / width + 0.9))))
+    ax = new_axes(None, (5.2, max(2.2, min(6.0, 3.5 * height / width + 0.9))), "compressed")
     writer = PillowWriter(fps=frames_per_s)
     said = [f"the first {most} windows"] if next(cut, None) is not None else []
     said += getattr(events, "notes", ())[:2]
