@@ -143,6 +143,18 @@ def test_names_keywords_and_results_are_tonics(tonic, name, keywords):
         np.testing.assert_array_equal(getattr(ours, column), theirs[column], err_msg=column)
 
 
+def test_every_keyword_of_tonics_is_taken_in_its_place(tonic):
+    import inspect
+
+    shared = [name for name in ev.operations.__dict__ if hasattr(tonic.transforms, name)]
+    shared = [name for name in shared if isinstance(getattr(ev, name, None), type)]
+    assert len(shared) > 18
+    for name in shared:
+        theirs = list(inspect.signature(getattr(tonic.transforms, name)).parameters)
+        ours = list(inspect.signature(getattr(ev, name)).parameters)
+        assert ours[: len(theirs)] == theirs, name
+
+
 def test_both_go_into_each_others_compose(tonic):
     e = recording()
     array = e.to_array()
@@ -320,6 +332,11 @@ def test_windows_of_a_stream_are_those_of_the_whole(tmp_path, slicing, piece):
         (lambda: ev.FlipLR()(np.zeros(3)), "must be Events, a Recording or a structured array"),
         (lambda: ev.DropEvent(p=2), r"DropEvent\.p must be"),
         (lambda: ev.RandomFlipPolarity(p=3), r"RandomFlipPolarity\.p must be"),
+        (
+            lambda: ev.SpatialJitter(clip_outliers=False),
+            r"SpatialJitter\.clip_outliers must be True",
+        ),
+        (lambda: ev.TimeJitter(3, sort_timestamps=False), r"TimeJitter\.sort_timestamps must be"),
         (lambda: ev.TimeJitter(-3), r"TimeJitter\.std must be >= 0"),
         (lambda: ev.SpatialJitter(var_x=-3), r"SpatialJitter\.var_x must be >= 0"),
         (lambda: ev.SpatialJitter(sigma_xy=2), r"SpatialJitter\.sigma_xy must be"),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from neurosim.checks import integer, number
+from neurosim.errors import ParameterError
 
 from ..columns import EVENT_DTYPE
 from ..container import Events
@@ -21,6 +22,12 @@ Seed = int | tuple[int, ...] | None
 
 def _rng(seed: Seed) -> np.random.Generator:
     return np.random.default_rng(None if seed is None else seed)
+
+
+def _only(owner: str, name: str, value: bool, why: str) -> None:
+    """A keyword of tonic's that has one meaning here."""
+    if value is not True:
+        raise ParameterError(f"{owner}.{name} must be True, got {value!r}: {why}; leave it out")
 
 
 @dataclass(frozen=True)
@@ -95,13 +102,15 @@ class DropEvent(Operation):
 class SpatialJitter(Operation):
     """Move each event by a normal number of pixels; those that leave the sensor are dropped.
 
-    ``var_x``, ``var_y``: variances [pixels^2]; ``sigma_xy``: covariance.
+    ``var_x``, ``var_y``: variances [pixels^2]; ``sigma_xy``: covariance. ``clip_outliers`` is
+    tonic's and can only be True.
     """
 
     sensor_size: Any = None
     var_x: float = 1
     var_y: float = 1
     sigma_xy: float = 0
+    clip_outliers: bool = True
     seed: Seed = None
 
     def __post_init__(self) -> None:
@@ -109,6 +118,7 @@ class SpatialJitter(Operation):
             number("SpatialJitter", name, getattr(self, name), low=0, unit="pixels^2")
         most = float(np.sqrt(self.var_x * self.var_y))
         number("SpatialJitter", "sigma_xy", self.sigma_xy, low=-most, high=most, unit="pixels^2")
+        _only("SpatialJitter", "clip_outliers", self.clip_outliers, "Events lie on their sensor")
 
     def start(self) -> Runner:
         """One generator for all pieces."""
@@ -130,15 +140,18 @@ class SpatialJitter(Operation):
 class TimeJitter(Operation):
     """Add a normal number of us to each stamp, then sort within a piece.
 
-    ``std`` [us]; ``clip_negative`` drops events before 0.
+    ``std`` [us]; ``clip_negative`` drops events before 0. ``sort_timestamps`` is tonic's and
+    can only be True.
     """
 
     std: float
     clip_negative: bool = True
+    sort_timestamps: bool = True
     seed: Seed = None
 
     def __post_init__(self) -> None:
         number("TimeJitter", "std", self.std, low=0, high=1e15, unit="us")
+        _only("TimeJitter", "sort_timestamps", self.sort_timestamps, "Events are in order of time")
 
     def start(self) -> Runner:
         """One generator for all pieces."""
