@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from .formats.stored import check_memory
 from .formats.tally import Tally
 from .steps import Method, Step, stop_of, through
 
+_SHORT = 1 << 18  # bytes of a file that are read before a bar could appear
 _SMALL = 64 << 20  # bytes of a file that `repr` runs through unasked
 _NONE: dict[str, Any] = Columns.room(0)._asdict()
 
@@ -83,9 +84,14 @@ class Recording:
         with self._watched(progress) as tally:
             yield from self._pieces(tally)
 
+    def _watched(self, progress: Choice) -> AbstractContextManager[Tally]:
+        """A tally that tells how far a pass is; of a short file nobody asks."""
+        if self.origin.size < _SHORT and not callable(progress):
+            return nullcontext(Tally())
+        return self._told(progress)
+
     @contextmanager
-    def _watched(self, progress: Choice) -> Iterator[Tally]:
-        """A tally that tells how far a pass is."""
+    def _told(self, progress: Choice) -> Iterator[Tally]:
         with Progress(progress, self.origin.size / 1e6, "MB") as bar:
             yield Tally(told=lambda passed: bar.update(passed / 1e6))
 

@@ -28,7 +28,7 @@ _SENSORS = (  # of plugin names, where a header has no geometry
     ("imx646", (1280, 720)),
     ("genx320", (320, 320)),
 )
-_SHORT = 4096  # bytes in which most headers end
+_SHORT = 1024  # bytes in which most headers end
 OTHER = "trigger and extension words"
 
 

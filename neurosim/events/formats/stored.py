@@ -49,9 +49,12 @@ class Stored:
         try:
             if not stat.S_ISREG(os.stat(name).st_mode):  # a pipe or device might never end
                 raise OSError(None, "not a regular file")
-            with open(name, "rb", buffering=0) as file:
-                size = os.fstat(file.fileno()).st_size
-                head = np.frombuffer(file.read(HEAD_BYTES), np.uint8)
+            file = os.open(name, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+            try:
+                size = os.fstat(file).st_size
+                head = np.frombuffer(os.read(file, HEAD_BYTES), np.uint8)
+            finally:
+                os.close(file)
         except OSError as error:
             raise unreadable(name, error) from error
         return cls(name=name, size=size, head=head)
