@@ -458,6 +458,20 @@ def test_hdf5_rows_that_are_announced_but_not_stored_are_no_events(tmp_path, wri
     assert recording.notes == (f"{10**15 - 64 * written:,} rows announced, but not stored",)
 
 
+def test_large_hdf5_chunks_are_unpacked_once(tmp_path):
+    import h5py
+
+    n = 600_000
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        for name in "xytp":
+            column = file.create_dataset(f"events/{name}", (n,), "<i8", chunks=(n // 2,))
+            column[:] = np.arange(n) if name == "t" else 1
+    recording = ev.open(tmp_path / "a.h5")
+    parts = [len(part) for part in recording.pieces()]
+    assert parts == [n // 2, n // 2]
+    assert recording.facts().t_last == n - 1
+
+
 def test_strictly_an_event_off_the_sensor_is_an_error_without_words_too(tmp_path):
     table = np.zeros(3, ev.EVENT_DTYPE)
     table["x"] = 1, 40, 2

@@ -145,6 +145,11 @@ def _there(data: Any) -> int:
     return min(len(data), data.id.get_storage_size() // row)
 
 
+def _chunk(data: Any) -> int:
+    """Rows of a chunk; 0 where there are none."""
+    return data.chunks[0] if data.chunks else 0
+
+
 class _Column:
     """A data set that is no longer than what is stored of it."""
 
@@ -197,13 +202,13 @@ def _named(file: Any, place: str) -> Named:
     if order:
         rows = _Rows(thing)
         columns = {c: _Field(rows, order.index(c)) for c in "xytp" if c in order}
-        return Named(**columns, missing=len(thing) - len(rows))
+        return Named(**columns, missing=len(thing) - len(rows), rows=_chunk(thing))
     names = thing.dtype.names if hasattr(thing, "dtype") else _own(thing)
     match = by_name(sorted(names))
     if hasattr(thing, "dtype"):
         rows = _Rows(thing)
         columns = {c: _Field(rows, name) for c, name in match.items()}
-        return Named(**columns, missing=len(thing) - len(rows))
+        return Named(**columns, missing=len(thing) - len(rows), rows=_chunk(thing))
     offset = 0
     for holder in (thing, thing.parent):  # DSEC: what was taken from all stamps
         if "t_offset" in _own(holder) and holder["t_offset"].size == 1:
@@ -213,7 +218,8 @@ def _named(file: Any, place: str) -> Named:
         raise ValueError(f"t_offset {offset}")
     found = {c: _Column(thing[name]) for c, name in match.items()}
     missing = max(len(column.data) for column in found.values()) - min(map(len, found.values()))
-    return Named(**found, offset=offset, missing=missing)
+    chunk = max(_chunk(column.data) for column in found.values())
+    return Named(**found, offset=offset, missing=missing, rows=chunk)
 
 
 def _size(file: Any, place: str) -> tuple[int, int] | None:

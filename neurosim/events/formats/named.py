@@ -16,6 +16,7 @@ from neurosim.errors import FormatError
 
 from ..columns import STAMP_LIMIT
 from .source import PIECE, Columns, Source, sorted_out
+from .stored import check_memory
 from .tally import IMPOSSIBLE, Tally
 
 NAMES = {
@@ -31,6 +32,7 @@ DAMAGE = (OSError, RuntimeError, ValueError)
 """What HDF5 raises for a part of a data set that cannot be read."""
 
 _ROWS = 1 << 17
+_BYTES = 80  # of a row while it is converted
 
 
 def by_name(names: Sequence[str]) -> dict[str, str] | None:
@@ -109,7 +111,8 @@ def power_of(unit: str | None, sample: np.ndarray) -> tuple[int, tuple[str, ...]
 class Named(NamedTuple):
     """Columns that can be sliced: arrays or HDF5 data sets.
 
-    ``offset`` [us] adds to t; ``missing`` rows were announced, but are not there.
+    ``offset`` [us] adds to t; ``missing`` rows were announced, but are not there; ``rows`` are
+    read at a time, so that no compressed chunk is unpacked twice.
     """
 
     x: Any
@@ -118,6 +121,7 @@ class Named(NamedTuple):
     p: Any = None
     offset: int = 0
     missing: int = 0
+    rows: int = _ROWS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,8 +135,10 @@ class Arrays(Source):
         last = None
         with self.load(self.stored) as named:
             total = min(len(column) for column in named[:4] if column is not None)
-            for start in range(0, total, _ROWS):
-                part = slice(start, min(start + _ROWS, total))
+            rows = min(max(named.rows, _ROWS), max(total, 1))
+            check_memory(rows * _BYTES, self.stored.name)
+            for start in range(0, total, rows):
+                part = slice(start, min(start + rows, total))
                 tally.advance(self.stored.size * (part.stop - start) // total)
                 try:
                     columns = self._columns(named, part, tally)
