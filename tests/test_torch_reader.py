@@ -9,6 +9,7 @@ torch = pytest.importorskip("torch", reason="PyTorch is not installed: pip insta
 
 from torch import nn  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
+from torch.nn.utils import prune  # noqa: E402
 
 from neurosim.conversion.graph import NothingConverted, UnsupportedOperations  # noqa: E402
 from neurosim.conversion.planning import make_plan  # noqa: E402
@@ -316,6 +317,52 @@ def test_a_single_output_may_lose_its_axis(last):
 def test_weights_under_a_norm_are_computed_once():
     norm = nn.utils.parametrizations.weight_norm
     read_alike(nn.Sequential(norm(nn.Linear(8, 6)), nn.ReLU(), nn.Linear(6, 3)), (8,))
+
+
+def test_masks_and_matrices_that_are_computed_of_single_precision_are_read():
+    pruned = nn.Sequential(nn.Linear(8, 8), nn.ReLU(), nn.Linear(8, 3))
+    prune.l1_unstructured(pruned[0], "weight", 0.5)
+    nn.utils.parametrizations.orthogonal(pruned[2])
+    x = np.random.default_rng(0).normal(size=(5, 8))
+    expected = pruned(torch.tensor(x, dtype=torch.float32)).detach().numpy()
+    plan = make_plan(read_torch(pruned, (8,)))
+    np.testing.assert_allclose(plan.activations(x)["output"], expected, atol=1e-5)
+
+
+def test_sparse_matrices_are_weights():
+    class Sparse(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.last = nn.Linear(8, 3)
+            self.register_buffer("map", torch.eye(8).flip(0).to_sparse())
+
+        def forward(self, x):
+            return self.last(F.relu(x @ self.map.to_dense()))
+
+    graph = read_torch(Sparse(), (8,))
+    assert graph.outputs(np.eye(8)).shape == (8, 3)
+
+
+def test_buffers_that_a_module_counts_in_are_no_outputs():
+    class Counts(nn.Sequential):
+        def __init__(self, *parts):
+            super().__init__(*parts)
+            self.register_buffer("calls", torch.zeros(()))
+
+        def forward(self, x):
+            self.calls += 1
+            return super().forward(x)
+
+    module = Counts(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3))
+    read_alike(module, (8,))
+
+
+def test_seven_places_are_not_taken_for_samples():
+    def forward(m, x):
+        return m.b(F.relu(x.view(x.shape[1], x.shape[0] * 6)[:, :6]))
+
+    with pytest.raises(UnsupportedOperations, match="keep the samples in the first axis"):
+        read_torch(Calls(forward), (7, 6))
 
 
 def test_a_pooled_place_and_a_flat_branch_are_added():

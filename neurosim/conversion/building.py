@@ -362,7 +362,7 @@ REMEDIES = {
         "bmm scaled_dot_product_attention baddbmm attention einsum multi_head_attention_forward"
     ),
     _CHANCE: "native_dropout bernoulli rand rand_like randn randn_like randomnormal randomuniform",
-    _BATCH: "_native_batch_norm_legit",
+    _BATCH: "_native_batch_norm_legit _native_batch_norm_legit_functional",
     _WIDER: (
         "conv_transpose1d conv_transpose2d conv_transpose3d convtranspose upsample resize "
         "upsample_nearest2d upsample_bilinear2d pixel_shuffle depthtospace"

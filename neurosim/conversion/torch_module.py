@@ -19,7 +19,7 @@ from .graph import LayerGraph
 from .torch_ops import OPERATIONS
 
 # A number of samples that no layer is likely to have as a size, so that axes are told apart.
-SAMPLES = 7
+SAMPLES = 37
 
 
 def read_torch(
@@ -135,7 +135,8 @@ class _Walk:
                 self.values[node] = self.builder.start
 
     def _output(self, node: Any) -> Any:
-        outputs = node.args[0]
+        user = set(self.program.graph_signature.user_outputs)  # buffers that changed are others
+        outputs = [one for one in node.args[0] if getattr(one, "name", one) in user]
         if len(outputs) != 1:
             raise ParameterError(
                 f"convert: {self.builder.source} must return one array, got {len(outputs)}; "
@@ -158,10 +159,10 @@ class _Walk:
         options = {key: self._value(arg) for key, arg in node.kwargs.items()}
         values = _flat([*args, *options.values()])
         try:
-            if not any(isinstance(value, (Tensor, Unknown)) for value in values):
-                return _computed(node.target, args, options)
             if operation in _CHECKS:
                 return None
+            if not any(isinstance(value, (Tensor, Unknown)) for value in values):
+                return _computed(node.target, args, options)
             found = OPERATIONS.get(operation)
             if found is None:
                 raise unsupported(operation)
@@ -173,7 +174,7 @@ class _Walk:
             return found(Call(self.builder, name, node), *args, **options)
         except Refusal as refusal:
             return self.builder.refuse(name, refusal)
-        except (ParameterError, TypeError, ValueError, IndexError) as error:
+        except (ParameterError, TypeError, ValueError, IndexError, RuntimeError) as error:
             return self.builder.refuse(name, Refusal(f"{operation} in this form", str(error)))
 
     def _name(self, node: Any) -> str:
@@ -256,7 +257,7 @@ def _array(value: Any) -> Any:
         return [_array(one) for one in value]
     if not isinstance(value, torch.Tensor):
         return value
-    value = value.detach().cpu()
+    value = value.detach().cpu().to_dense()
     return (value.double() if value.is_floating_point() else value).numpy().copy()
 
 
