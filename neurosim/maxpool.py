@@ -97,7 +97,9 @@ class MaxPool:
         """Add the pooling neurons to a network, and connect them; all or nothing.
 
         ``gain`` is that of :meth:`Network.connect`, where spikes do not all count as one. With
-        ``by="largest"`` counting starts again every ``period`` steps: in step 1, 1 + period ...
+        ``by="largest"`` and a ``period`` P these are binary fractions, w = 2^-k / (1 - 2^-P) with
+        k = 1 + (t - 1) mod P: what the largest has grown by is then sent digit by digit, a spike
+        in each step where w or more is left to say.
         """
         shape = self.output_shape(before.shape)
         places = list(product(*map(range, self.window)))
@@ -121,8 +123,12 @@ class MaxPool:
             return ANY.neurons(shape)
         if self.by == "count":
             return counting_model(places).neurons(shape)
-        given = {} if period is None else {"period": float(period)}
-        return largest_model(places, graded, period is not None).neurons(shape, **given)
+        if period is None:
+            return largest_model(places, graded, False).neurons(shape)
+        if graded:
+            raise ParameterError("MaxPool.attach: period must be None behind graded spikes")
+        first, last = (0.5**k / (1.0 - 0.5**period) for k in (1, period))
+        return largest_model(places, False, True).neurons(shape, first=first, last=last)
 
 
 def _forget(x):
@@ -143,6 +149,10 @@ def _stay(x):
 
 def _empty(x):
     return x == 0.0
+
+
+def _reaches(most, sent, w, last):
+    return most - sent > w - 0.5 * last  # sums of digits are multiples of the last one
 
 
 ANY = NeuronModel(
@@ -172,21 +182,20 @@ def _fires_{n}(now):
 def _fire_{n}({counts}, most, now):
     return {counts}, most, now
 
-def _keep_{n}({counts}, most, sent):
-    return {counts}, most, sent
+def _keep_{n}({counts}, most, sent, w):
+    return {counts}, most, sent, w
 
-def _restart_{n}({counts}, most, sent, t, period):
-    if (t - 1) % period == 0:
-        return {zeros}, 0.0, 0.0
-    return {counts}, most, sent
+def _turn_{n}({counts}, most, sent, w, first, last):
+    w = first if w < 1.5 * last or w > 1.0 else 0.5 * w
+    return {counts}, most, sent, w
 
-def _compare_{n}({counts}, most, sent, weight, port):
+def _compare_{n}({counts}, most, sent, w, weight, port):
     if port == 0:
         c0 += weight
 {additions}
     most = 0.0
 {comparisons}
-    return {counts}, most, sent
+    return {counts}, most, sent, w
 
 def _changes_{n}(most, sent):
     return most != sent
@@ -194,8 +203,11 @@ def _changes_{n}(most, sent):
 def _change_{n}(most, sent):
     return most - sent
 
-def _send_{n}({counts}, most, sent):
-    return {counts}, most, most
+def _send_{n}({counts}, most, sent, w):
+    return {counts}, most, most, w
+
+def _digit_{n}({counts}, most, sent, w):
+    return {counts}, most, sent + w, w
 """
 _BRANCH = """
     elif port == {k}:
@@ -209,7 +221,7 @@ _COMPARISON = """
     if c{k} > most:
         most = c{k}"""
 _COUNTING = ("advance", "receive", "fires", "fire")
-_LARGEST = ("keep", "restart", "compare", "changes", "change", "send")
+_LARGEST = ("keep", "turn", "compare", "changes", "change", "send", "digit")
 
 
 def _functions(n: int) -> None:
@@ -217,7 +229,6 @@ def _functions(n: int) -> None:
     written = _SOURCE.format(
         n=n,
         counts=", ".join(f"c{k}" for k in range(n)),
-        zeros=", ".join(["0.0"] * n),
         branches="".join(_BRANCH.format(k=k) for k in range(1, n)),
         additions="".join(_ADDITION.format(k=k) for k in range(1, n)),
         comparisons="".join(_COMPARISON.format(k=k) for k in range(n)),
@@ -254,21 +265,22 @@ def counting_model(n: int) -> NeuronModel:
 
 
 @cache
-def largest_model(n: int, graded: bool, restarts: bool) -> NeuronModel:
+def largest_model(n: int, graded: bool, digits: bool) -> NeuronModel:
     """Neurons with ``n`` ports: they send what the largest sum has changed by.
 
-    State: the sum of each port; ``most``, the largest of these and 0, and ``sent``, what it was
-    when the neuron sent last. Plain spikes must make sums that grow by what a spike counts.
+    State: the sum of each port; ``most``, the largest of these and 0, ``sent``, what was sent so
+    far, and ``w``, what a spike weighs in this step where that goes round. Other plain spikes must
+    make sums that grow by what a spike counts.
     """
     return NeuronModel(
         name="MaxPool",
-        state={f"c{k}": 0.0 for k in range(n)} | {"most": 0.0, "sent": 0.0},
-        params={"period": 1.0} if restarts else {},
+        state={f"c{k}": 0.0 for k in range(n)} | {"most": 0.0, "sent": 0.0, "w": 2.0},
+        params={"first": 0.5, "last": 0.5} if digits else {},
         ports=_places(n),
-        advance=_made(n, "restart" if restarts else "keep"),
+        advance=_made(n, "turn" if digits else "keep"),
         receive=_made(n, "compare"),
-        fires=_made(n, "changes"),
-        fire=_made(n, "send"),
+        fires=_reaches if digits else _made(n, "changes"),
+        fire=_made(n, "digit" if digits else "send"),
         payload=_made(n, "change") if graded else None,
     )
 

@@ -54,7 +54,7 @@ class RateCode:
     inputs = ("direct", "rate", "events")
     anytime = True  # the read-out is meaningful before the last step
     schedule = None  # the gain of projections that carry the code
-    repeats = None  # steps after which it begins again, and so does max-pooling
+    repeats = None  # steps after which the weights of spikes begin again
 
     @property
     def highest(self) -> float:

@@ -115,16 +115,17 @@ def deepest(plan: "Plan") -> int:
 def pooled(sent: np.ndarray, pool: "MaxPool", code: "RateCode") -> np.ndarray:
     """Spiking max-pooling by the largest so far, of int8[steps, samples, *space, channels].
 
-    What the largest of a window has grown by, in spikes; codes that repeat begin again.
+    What the largest of a window has grown by, in spikes; where their weights go round, digit by
+    digit.
     """
-    out, total, most = [], 0.0, 0.0
+    out, total, said = [], 0.0, 0.0
     for t, spikes in enumerate(sent):
-        if code.repeats and (t - 1) % code.repeats == 0:
-            total, most = 0.0, 0.0
-        total = total + code.gain(t) * seen_by(spikes, pool)
-        largest = total.max(axis=-1)
-        out.append(np.rint((largest - most) / code.gain(t)))
-        most = largest
+        weight = code.gain(t)
+        total = total + weight * seen_by(spikes, pool)
+        left = total.max(axis=-1) - said
+        digits = left > weight - 0.5 * code.gain(code.repeats) if code.repeats else None
+        out.append(np.rint(left / weight) if digits is None else digits)
+        said = said + weight * out[-1]
     return np.array(out, np.int8)
 
 
