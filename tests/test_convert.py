@@ -263,6 +263,37 @@ def test_scalers_of_a_pipeline_are_folded_without_changing_the_function():
         np.testing.assert_allclose(model.predict_proba(x), expected, atol=1e-9)
 
 
+def test_pipelines_in_pipelines_and_steps_that_pass_through_are_read():
+    pytest.importorskip("sklearn")
+    from sklearn.neural_network import MLPClassifier
+    from sklearn.pipeline import Pipeline, make_pipeline
+    from sklearn.preprocessing import MinMaxScaler
+
+    y = (X[:, 0] > X[:, 1]).astype(int)
+    ann = MLPClassifier((4,), solver="lbfgs", max_iter=20, random_state=0)
+    inner = Pipeline([("none", "passthrough"), ("ann", ann)])
+    pipeline = make_pipeline(MinMaxScaler(), None, inner).fit(X, y)
+    snn = convert(pipeline, X, method="few-spike", steps=16)
+    assert (snn.plan.decide(snn.plan.activations(X)["output"]) == pipeline.predict(X)).all()
+
+
+def test_activations_whose_squares_overflow_have_a_threshold_of_least_error():
+    x = 1e300 * X
+    found = [convert(random_mlp(np.random.default_rng(0)), c, method="mse") for c in (x, X * 1e100)]
+    theta = [snn.thresholds["hidden1"] for snn in found]
+    assert theta[0] / theta[1] == pytest.approx(1e200)
+
+
+def test_the_score_of_several_targets_is_the_mean_of_each():
+    model = random_mlp(np.random.default_rng(0), classes=None, read_out="identity")
+    x = np.random.default_rng(1).uniform(0, 1, (20, 6))
+    snn = convert(model, x, steps=64)
+    targets = snn.plan.activations(x)["output"] * [1.0, 100.0, 0.1] + [[0.0, 0.5, 0.0]]
+    found = evaluate(snn, x, targets, keep=False, progress=False)
+    each = 1 - ((found.outputs - targets) ** 2).sum(0) / ((targets - targets.mean(0)) ** 2).sum(0)
+    assert found.score == pytest.approx(each.mean())
+
+
 def test_a_pipeline_with_other_steps_is_refused_and_names_them():
     pipeline = pytest.importorskip("sklearn.pipeline")
     from sklearn.decomposition import PCA
@@ -294,6 +325,13 @@ def test_a_model_without_relu_converts_to_nothing_and_says_so():
         ({"hold": 1.0}, "hold must be >= 0 and < 1"),
         ({"input": "events", "window": 0.0}, "window must be > 0"),
         ({"input": "events", "input_scale": -1.0}, "input_scale must be > 0"),
+        ({"calibration": (X, X[:, 0])}, "calibration must be an array of real numbers, got tuple"),
+        ({"percentile": -3.0, "per_channel": True}, "percentile must be > 0"),
+        ({"percentile": "many", "method": "first-spike"}, "percentile must be a number"),
+        ({"input_scale": 2.0}, "input_scale must be left out unless input='events'"),
+        ({"window": 9.0}, "window must be left out unless input='events'"),
+        ({"burst": 3, "method": "signed"}, "burst must be left out unless method='burst'"),
+        ({"v0": 0.0, "method": "first-spike"}, "v0 must be left out for method='first-spike'"),
     ],
 )
 def test_wrong_arguments_are_named(options, message):
@@ -321,6 +359,8 @@ def test_samples_of_another_shape_sign_or_range_are_refused():
         how.encode(([1.0], [3]))
     with pytest.raises(ParameterError, match="ids must be whole numbers"):
         how.encode(([1.0], [0.5]))
+    with pytest.raises(ParameterError, match="must be .times, ids., or have"):
+        how.encode(([1.0], [2], [0.5]))
 
 
 @pytest.mark.parametrize(
@@ -330,12 +370,22 @@ def test_samples_of_another_shape_sign_or_range_are_refused():
         (np.eye(4), "argmax"),
         ([0, 1, 2, 9], "classes of the network .* got 9"),
         (["0", "1", "0", "1"], "classes of the network"),
+        ([0, 1, None, 1], "classes of the network .* got None"),
     ],
 )
 def test_labels_that_are_not_one_class_for_each_sample_are_refused(labels, message):
     snn = convert(random_mlp(np.random.default_rng(0)), X, steps=2)
     with pytest.raises(ParameterError, match=message):
         evaluate(snn, X[:4], labels, progress=False)
+
+
+@pytest.mark.parametrize("steps", [3, None, [1.0], ["1"]])
+def test_steps_that_are_no_numbers_of_steps_are_refused(steps):
+    snn = convert(random_mlp(np.random.default_rng(0)), X, steps=2)
+    with pytest.raises(ParameterError, match=r"evaluate\.steps must be"):
+        evaluate(snn, X[:2], [0, 1], steps=steps, progress=False)
+    with pytest.raises(ParameterError, match=r"samples must be a sequence"):
+        evaluate(snn, iter(X[:2]), [0, 1], progress=False)
 
 
 def test_neurons_hold_back_for_events_less_where_others_hear_them():

@@ -1,6 +1,7 @@
 """What does ``neurosim convert`` do? Read a model and samples, convert, run, write a folder."""
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -34,24 +35,29 @@ def convert_file(
         The model, the samples, an option or the output folder is at fault.
     """
     x, _ = read_samples(calibration)
-    made = convert(str(model), x, **options)
-    found = None
-    if test is not None:
-        samples, labels = read_samples(test)
-        if labels is None:
-            raise FormatError(
-                f"{test}: must have labels beside the samples: an .npz file with the arrays x and "
-                "y, or a .csv file with a column named label"
-            )
-        found = evaluate(
-            made, samples[:n_test], labels[:n_test], keep=False, threads=threads, progress=progress
-        )
-    summary = summarise(model, made, found)
-    if out is not None:
-        with output_folder(out) as folder:
+    labelled = None if test is None else _labelled(test, n_test)
+    # A folder that cannot be written is found before the work, not behind it.
+    with nullcontext() if out is None else output_folder(out) as folder:
+        made = convert(str(model), x, **options)
+        found = None
+        if labelled is not None:
+            found = evaluate(made, *labelled, keep=False, threads=threads, progress=progress)
+        summary = summarise(model, made, found)
+        if folder is not None:
             _write(folder, made, found, summary, x)
-        summary["out"] = str(out)
+            summary["out"] = str(out)
     return summary, _text(made, found, out)
+
+
+def _labelled(test: Path, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """The first ``n`` samples of a file, and their labels."""
+    samples, labels = read_samples(test)
+    if labels is None:
+        raise FormatError(
+            f"{test}: must have labels beside the samples: an .npz file with the arrays x and "
+            "y, or a .csv file with a column named label"
+        )
+    return samples[:n], labels[:n]
 
 
 def summarise(model: Path, made: Converted, found: Evaluation | None) -> dict[str, Any]:

@@ -18,7 +18,15 @@ from .first_spike import (
     first_spike_input,
     with_margin,
 )
-from .methods import FIRST_SPIKE, METHODS, NAMES, make_code, make_input, threshold_rule
+from .methods import (
+    FIRST_SPIKE,
+    METHODS,
+    NAMES,
+    make_code,
+    make_input,
+    refuse_unused,
+    threshold_rule,
+)
 from .plan import Plan
 from .planning import make_plan
 from .rates import biases_of, deepest
@@ -120,7 +128,7 @@ def convert(
         resolution: rates above ``1 - hold`` spikes per step cannot be said, so thresholds grow
         accordingly; and what is held back comes late for the next layer.
     burst, period, bits : int
-        see the table.
+        see the table; for these methods only.
     classes : array, None or "auto"
         labels by output, of models that do not say them; None: the outputs are values.
     seed : int
@@ -153,12 +161,16 @@ def convert(
     """
     checks.choice("convert", "method", method, NAMES)
     v0 = checks.number("convert", "v0", v0, low=0.0, high=1.0)
-    plan = _plan(model, calibration, classes)
-    x = calibration_data(plan, calibration)
+    percentile = checks.number("convert", "percentile", percentile, above=0.0, high=100.0)
+    x = checks.array("convert", "calibration", calibration)
+    plan = _plan(model, x, classes)
+    x = calibration_data(plan, x)
+    refuse_unused(method, input, burst=burst, period=period, window=window, input_scale=input_scale)
     if method == FIRST_SPIKE:
         given = {"threshold": threshold, "steps": steps, "correct": correct, "bits": bits}
         given |= {"per_channel": per_channel or None, "hold": hold}
-        return _first_spike(plan, x, input, float(percentile), given, seed)
+        given |= {"v0": None if v0 == 0.5 else v0, "reset": None if reset == "subtract" else reset}
+        return _first_spike(plan, x, input, percentile, given, seed)
     hold = _default_hold(method, plan, input) if hold is None else _hold(hold)
     code = make_code(
         method, plan, steps=steps, v0=v0, reset=reset, hold=hold, burst=burst, period=period,
@@ -178,7 +190,7 @@ def convert(
     network = build(plan, code, how, thresholds=thresholds, biases=biases, seed=seed)
     report = measure(
         plan, code, how, network, thresholds=thresholds, biases=biases, x=some, method=method,
-        percentile=float(percentile), note=_NOTES[input],
+        percentile=percentile, note=_NOTES[input],
     )  # fmt: skip
     return Converted(
         network=network,
@@ -230,10 +242,10 @@ def _report_samples(plan: Plan, last: int) -> int:
     return int(np.clip(_REPORT_VALUES // (widest * (last + 1)), fewest, _REPORT_SAMPLES))
 
 
-def _plan(model: Any, calibration: Any, classes: Any) -> Plan:
+def _plan(model: Any, x: np.ndarray, classes: Any) -> Plan:
     if isinstance(model, Plan):
         return model
-    return make_plan(read(model, np.shape(calibration)[1:] or None, classes=classes))
+    return make_plan(read(model, x.shape[1:] or None, classes=classes))
 
 
 def _default_hold(method: str, plan: Plan, kind: str) -> float:

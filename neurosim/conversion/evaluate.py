@@ -39,7 +39,7 @@ class Evaluation:
     Attributes
     ----------
     score : float
-        accuracy of a classifier, R^2 of a regressor.
+        accuracy of a classifier, R^2 of a regressor (the mean over its outputs).
     metric : {"accuracy", "r2"}
     predicted, labels : ndarray (samples,) or (samples, n_out)
     outputs : float64[samples, n_out]
@@ -132,6 +132,10 @@ def evaluate(
         No samples, labels that are not one class (or target) for each sample, steps after which
         the code says nothing.
     """
+    if not hasattr(samples, "__len__"):
+        raise ParameterError(
+            f"evaluate.samples must be a sequence, got {type(samples).__name__}; take list(samples)"
+        )
     labels = _checked_labels(converted.plan, labels, len(samples))
     asked = _asked(converted, steps)
     names = converted.network.populations
@@ -177,6 +181,9 @@ def _asked(converted: Converted, steps: Sequence[int] | str) -> list[tuple[int, 
         if steps != "all":
             raise ParameterError(f"evaluate.steps must be 'all' or numbers of steps, got {steps!r}")
         return list(enumerate(known))
+    if not np.iterable(steps):
+        raise ParameterError(f"evaluate.steps must be 'all' or numbers of steps, got {steps!r}")
+    steps = [checks.integer("evaluate", "steps", step) for step in steps]
     wrong = [step for step in steps if step not in known]
     if wrong:
         shown = ", ".join(map(str, known[:8])) + (" ..." if len(known) > 8 else "")
@@ -226,7 +233,7 @@ def _checked_labels(plan: Plan, labels: Any, n: int) -> np.ndarray:
         shown = ", ".join(map(repr, plan.classes[:8].tolist())) + ", ..." * (len(plan.classes) > 8)
         raise ParameterError(
             f"evaluate.labels must be classes of the network ({shown}), got "
-            f"{labels[~known][0].item()!r}; name the classes with convert(classes=...)"
+            f"{labels[~known].tolist()[0]!r}; name the classes with convert(classes=...)"
         )
     return labels
 
@@ -234,6 +241,7 @@ def _checked_labels(plan: Plan, labels: Any, n: int) -> np.ndarray:
 def _score(converted: Converted, predicted: np.ndarray, labels: np.ndarray) -> tuple[str, float]:
     if converted.plan.classes is not None:
         return "accuracy", float((predicted == labels).mean())
-    spread = float(((labels - labels.mean(axis=0)) ** 2).sum())
-    left = float(((labels - predicted) ** 2).sum())
-    return "r2", 1.0 - left / spread if spread else float(left == 0.0)
+    spread = np.atleast_1d(((labels - labels.mean(axis=0)) ** 2).sum(axis=0))
+    left = np.atleast_1d(((labels - predicted) ** 2).sum(axis=0))
+    each = [1.0 - a / b if b else float(a == 0.0) for a, b in zip(left, spread, strict=True)]
+    return "r2", float(np.mean(each))

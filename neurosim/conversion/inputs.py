@@ -144,9 +144,13 @@ class EventInput(Input):
         ``sample`` is ``(times, ids)`` or anything with ``.times`` and ``.ids``:
         times in [0, window], ids in [0, sources), channels last.
         """
-        times, ids = (
-            (sample.times, sample.ids) if hasattr(sample, "times") else (sample[0], sample[1])
-        )
+        try:
+            times, ids = (sample.times, sample.ids) if hasattr(sample, "times") else sample
+        except (TypeError, ValueError, AttributeError):
+            raise ParameterError(
+                "Converted.sample must be (times, ids), or have .times and .ids, got "
+                f"{type(sample).__name__}"
+            ) from None
         times = checks.array("Converted", "sample.times", times, low=0.0, high=self.window)
         ids = checks.array("Converted", "sample.ids", ids)
         if ids.shape != times.shape or times.ndim != 1:

@@ -50,6 +50,25 @@ METHODS = {
 NAMES = (*METHODS, FIRST_SPIKE)
 
 
+def refuse_unused(method: str, kind: str, **given: Any) -> None:
+    """Refuse options that would change nothing: those of another method, or of events.
+
+    Raises
+    ------
+    ParameterError
+    """
+    for name, (plain, where, used) in {
+        "burst": (5, "method='burst'", method == "burst"),
+        "period": (8, "method='phase'", method == "phase"),
+        "window": (None, "input='events'", kind == "events"),
+        "input_scale": (1.0, "input='events'", kind == "events"),
+    }.items():
+        if not used and not np.array_equal(given[name], plain):
+            raise ParameterError(
+                f"convert.{name} must be left out unless {where}, got {given[name]!r}"
+            )
+
+
 def make_code(
     method: str,
     plan: "Plan",

@@ -37,7 +37,7 @@ def read_sklearn(model: Any) -> LayerGraph:
     """
     kind = type(model).__name__
     if kind == "Pipeline":
-        return _read_pipeline(model)
+        return _read_pipeline(_steps(model))
     if not all(hasattr(model, key) for key in ("activation", "hidden_layer_sizes", "predict")):
         raise ParameterError(f"convert: model must be a fitted {_SUPPORTED}, got {kind}")
     if not hasattr(model, "coefs_"):
@@ -83,9 +83,20 @@ def _classes(model: Any, kind: str) -> np.ndarray | None:
     return classes
 
 
-def _read_pipeline(pipeline: Any) -> LayerGraph:
+def _steps(pipeline: Any) -> list[tuple[str, Any]]:
+    """Return the steps of a pipeline and of those in it, without what passes through."""
+    found: list[tuple[str, Any]] = []
+    for name, step in pipeline.steps:
+        if type(step).__name__ == "Pipeline":
+            found += [(f"{name}.{inner}", one) for inner, one in _steps(step)]
+        elif step is not None and step != "passthrough":
+            found.append((name, step))
+    return found
+
+
+def _read_pipeline(steps: list[tuple[str, Any]]) -> LayerGraph:
     """Read the MLP at the end; the scalers are operations before it."""
-    *scalers, (_, model) = pipeline.steps
+    *scalers, (_, model) = steps or [("", None)]
     refused = [
         f"{name!r} ({type(step).__name__})"
         for name, step in scalers

@@ -21,12 +21,11 @@ _CANDIDATES = 60  # thresholds that are tried for the least squared error
 _SHIFTS = 20_000  # activations that each of them is tried on
 
 
-def calibration_data(plan: "Plan", calibration: np.ndarray) -> np.ndarray:
-    """Check calibration inputs: float64[samples, *input shape], finite, at least one sample.
+def calibration_data(plan: "Plan", x: np.ndarray) -> np.ndarray:
+    """Return calibration inputs, float64[samples, *input shape], of at least one sample.
 
     Samples may be flattened, where the network takes more axes.
     """
-    x = checks.array("convert", "calibration", calibration)
     shape = plan.input_shape
     if x.ndim == 2 and len(shape) > 1 and x.shape[1] == np.prod(shape):
         x = x.reshape(-1, *shape)
@@ -61,7 +60,6 @@ def choose_thresholds(
         A layer that is silent on all calibration data, or without a ceiling for ``trained``.
     """
     checks.choice("convert", "threshold", rule, RULES)
-    percentile = checks.number("convert", "percentile", percentile, above=0.0, high=100.0)
     if rule == "trained":
         return {layer.name: _trained(layer) / code.highest for layer in plan.spiking}
     found = activations_of(plan, x)
@@ -118,10 +116,11 @@ def _least_error(values: np.ndarray, code: "RateCode") -> float:
     """The largest activation that can be said, chosen for the least squared error."""
     top = float(values.max())
     some = np.sort(values)[:: max(1, values.size // _SHIFTS)]
-    tried = top * np.linspace(1.0 / _CANDIDATES, 1.0, _CANDIDATES)
+    some = some / top  # whose squares are numbers, too
+    tried = np.linspace(1.0 / _CANDIDATES, 1.0, _CANDIDATES)
 
     def error(largest: float) -> float:
         theta = largest / code.highest
         return float(np.mean((code.say(some / theta) * theta - some) ** 2))
 
-    return float(min(tried, key=error))
+    return top * float(min(tried, key=error))
