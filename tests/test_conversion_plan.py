@@ -257,6 +257,48 @@ def test_rectifiers_move_before_max_pooling_and_factors_that_are_negative_do_not
         make_plan(net([1.0, -0.1, 2.0]))
 
 
+@pytest.mark.parametrize(
+    ("before", "layers"),
+    [
+        (n.Concatenate("joined", ("ra", "rb")), ["a", "b", "pool.0", "pool.1"]),
+        (n.Add("joined", ("ra", "rb")), ["a", "b", "pool.relu", "pool"]),
+        (n.ChannelAffine("joined", ("ra",), np.array([2.0, 0.5]), -np.ones(2)), ["a", "pool.max"]),
+        (pools.AveragePool("joined", ("rb",), (2,), (1,), ((0, 0),)), ["b", "pool.relu", "pool"]),
+    ],
+)
+def test_max_pooling_of_what_is_made_of_rectified_values(before, layers):
+    rng = np.random.default_rng(14)
+    channels = 4 if isinstance(before, n.Concatenate) else 2
+    graph = graph_of(
+        n.Input("x", (3, 9)),
+        convolve(rng, "a", "x", 3, 2, (3,)),
+        n.Rectify("ra", ("a",)),
+        convolve(rng, "b", "x", 3, 2, (3,)),
+        n.Rectify("rb", ("b",)),
+        before,
+        pools.MaxPool("pool", ("joined",), (3,), (2,), ((1, 1),)),
+        pools.MaxPool("again", ("pool",), (2,), (2,), ((0, 0),)),
+        n.Flatten("flat", ("again",), (2 * channels,)),
+        linear(rng, "last", "flat", 2 * channels, 2),
+    )
+    plan = agree(graph, rng.normal(size=(4, 3, 9)))
+    assert [layer.name for layer in plan.layers if "again" not in layer.name] == [*layers, "output"]
+
+
+def test_factors_that_are_negative_keep_max_pooling_from_rectified_values():
+    rng = np.random.default_rng(15)
+    graph = graph_of(
+        n.Input("x", (2, 6)),
+        n.Rectify("relu", ("x",)),
+        n.ChannelAffine("bn", ("relu",), np.array([1.0, -1.0]), np.zeros(2)),
+        pools.MaxPool("pool", ("bn",), (2,), (2,), ((0, 0),)),
+        n.Flatten("flat", ("pool",), (6,)),
+        linear(rng, "last", "flat", 6, 2),
+    )
+    with pytest.raises(UnsupportedOperations, match="pool: MaxPool of values without a ReLU"):
+        make_plan(graph)
+
+
 def test_concatenation_and_values_used_twice():
     rng = np.random.default_rng(5)
     x = rng.normal(size=(2, 3, 6))

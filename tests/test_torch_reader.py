@@ -365,6 +365,35 @@ def test_seven_places_are_not_taken_for_samples():
         read_torch(Calls(forward), (7, 6))
 
 
+class Pools(nn.Module):
+    """A convolution, and what a function makes of its six channels of 8 by 4."""
+
+    def __init__(self, forward):
+        super().__init__()
+        self.a, self.last, self.forwards = nn.Conv2d(2, 6, 3), nn.Linear(6, 3), (forward,)
+
+    def forward(self, x):
+        return self.last(self.forwards[0](F.relu(self.a(x))).flatten(1))
+
+
+@pytest.mark.parametrize(
+    "forward",
+    [
+        lambda y: F.adaptive_max_pool2d(y, 1),
+        lambda y: y.amax((2, 3)),
+        lambda y: y.mean(3).amax(-1, keepdim=True),
+        lambda y: torch.max(y.mean(2), torch.zeros(())).mean(2),
+    ],
+)
+def test_space_is_reduced_axis_by_axis(forward):
+    read_alike(Pools(forward), (2, 10, 6))
+
+
+def test_a_maximum_along_an_axis_is_no_relu():
+    with pytest.raises(UnsupportedOperations, match="a maximum with places"):
+        read_torch(Pools(lambda y: torch.max(y.flatten(2), 2)[0]), (2, 10, 6))
+
+
 def test_a_pooled_place_and_a_flat_branch_are_added():
     class Both(nn.Module):
         def __init__(self):

@@ -276,8 +276,8 @@ class GraphBuilder:
         if len(window) > 3 or len(self.shape(x)) != len(window) + 1:
             raise Refusal(f"pooling by {tuple(window)} of a value of shape {self.shape(x)}")
 
-    def adaptive(self, name: str, x: Tensor, out: Sequence[int]) -> Tensor:
-        """Means over windows that make a given number of places."""
+    def adaptive(self, name: str, x: Tensor, out: Sequence[int], pool="average") -> Tensor:
+        """Means over windows that make a given number of places, or the largest values."""
         space = self.shape(x)[1:]
         if len(out) != len(space) or any(s % o for s, o in zip(space, out, strict=True)):
             raise Refusal(
@@ -285,24 +285,29 @@ class GraphBuilder:
                 "pool to a size that divides the one before, such as 1",
             )
         window = [s // o for s, o in zip(space, out, strict=True)]
-        return self.average(name, x, window, window, ((0, 0),) * len(window))
+        return self._by_windows(name, x, window, pool)
 
-    def mean(self, name: str, x: Tensor, axes: Sequence[int], keep: bool) -> Tensor:
-        """Means over axes of the sample: those of space, all of them."""
+    def over(self, name: str, x: Tensor, axes: Sequence[int], keep: bool, pool: str) -> Tensor:
+        """Means over axes of the sample, or the largest values: ``pool`` says which."""
         shape = self.shape(x)
-        axes = sorted(axes)
-        if len(shape) < 2 or len(axes) != len(shape) - 1:
+        left = [k for k in range(len(shape)) if k not in axes]
+        if not left or len(left) == len(shape):
             raise Refusal(
-                f"a mean over axes {axes} of a value of shape {shape}",
-                "take the mean over all of space, or pooling by windows",
+                f"a reduction over axes {sorted(axes)} of a value of shape {shape}",
+                "reduce space, and keep channels",
             )
-        (channels,) = set(range(len(shape))) - set(axes)
-        turned = self._turned(name, x, channels)
-        space = self.shape(turned)[1:]
-        made = self.adaptive(name, turned, (1,) * len(space))
+        turned = self._turned(name, x, left[0])
+        others = [k for k in range(len(shape)) if k != left[0]]
+        window = [shape[k] if k in axes else 1 for k in others]
+        made = self._by_windows(name, turned, window, pool)
         if not keep:
-            return self.reshape(f"{name}.flat", made, (shape[channels],))
-        return self._turned_back(name, made, channels)
+            return self.reshape(f"{name}.flat", made, [shape[k] for k in left])
+        return self._turned_back(name, made, left[0])
+
+    def _by_windows(self, name: str, x: Tensor, window: Sequence[int], pool: str) -> Tensor:
+        """Windows side by side, each one number."""
+        made = self.largest if pool == "largest" else self.average
+        return made(name, x, window, window, ((0, 0),) * len(window))
 
     def softmax(self, x: Tensor, kind: str, axes: Sequence[int]) -> Tensor:
         """Left out: it must be the last operation, and changes no decision.

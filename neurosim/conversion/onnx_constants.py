@@ -130,6 +130,7 @@ CONSTANTS = {
     "Sub": _pointwise(np.subtract),
     "Mul": _pointwise(np.multiply),
     "Div": _pointwise(_divide),
+    "Mod": _pointwise(np.mod),
     "Constant": _constant,
     "ConstantOfShape": _filled,
     "Shape": _shape,

@@ -145,15 +145,18 @@ def _global_max(call, x):
     return call.builder.largest(call.name, x, window, window, ((0, 0),) * len(window))
 
 
-def _mean(call, x, axes=None):
-    axes = axes_of(call, axes)
-    n = len(call.shape(x))
-    if axes is None:
-        if call.get("noop_with_empty_axes", 0):
-            return x
-        raise Refusal("a mean over samples", "keep the samples apart")
-    axes = [call.axis(axis, n) for axis in axes]
-    return call.builder.mean(call.name, x, axes, bool(call.get("keepdims", 1)))
+def _over(kind):
+    def reduce(call, x, axes=None):
+        axes = axes_of(call, axes)
+        n = len(call.shape(x))
+        if not axes:
+            if call.get("noop_with_empty_axes", 0):
+                return x
+            raise Refusal(f"{call.operation} over samples", "keep the samples apart")
+        axes = [call.axis(axis, n) for axis in axes]
+        return call.builder.over(call.name, x, axes, bool(call.get("keepdims", 1)), kind)
+
+    return reduce
 
 
 def _aligned(call: Any, x: Tensor, value: np.ndarray) -> np.ndarray:
@@ -305,7 +308,8 @@ OPERATIONS = {
     "AveragePool": _average_pool,
     "GlobalAveragePool": _global,
     "GlobalMaxPool": _global_max,
-    "ReduceMean": _mean,
+    "ReduceMean": _over("average"),
+    "ReduceMax": _over("largest"),
     "Add": _add,
     "Sub": _subtract,
     "Mul": _multiply,

@@ -7,13 +7,15 @@ Nothing here changes the function. Batch norms and chains of linear operations n
 from dataclasses import replace
 
 from .graph import LayerGraph
-from .nodes import ChannelAffine, Node, Pad, Rectify
-from .pools import MaxPool
+from .nodes import Add, ChannelAffine, Concatenate, Node, Pad, Rectify, Reshape, Transpose
+from .pools import AveragePool, MaxPool
+
+_KEEP_SIGNS = (Add, ChannelAffine, Concatenate, Pad, Reshape, Transpose, AveragePool, MaxPool)
 
 
 def prepared(graph: LayerGraph) -> LayerGraph:
-    """Return the graph with what is not needed left out, and rectifiers before max-pooling."""
-    return needed(rectify_once(pad_inside(rectify_first(needed(graph)))))
+    """Return the graph without what is not needed, and max-pooling right behind rectifiers."""
+    return needed(rectify_once(pad_inside(pool_sooner(rectify_first(needed(graph))))))
 
 
 def needed(graph: LayerGraph) -> LayerGraph:
@@ -46,6 +48,51 @@ def rectify_first(graph: LayerGraph) -> LayerGraph:
             node if node is second else _renamed(node, behind.name, pool.name) for node in nodes
         ]
         output = pool.name if output == behind.name else output
+
+
+def pool_sooner(graph: LayerGraph) -> LayerGraph:
+    """Move max-pooling before concatenations and growing factors, to the rectifiers before them.
+
+    Other values that cannot be negative, sums and means of rectified ones, get neurons of their
+    own before they are pooled: a rectifier that changes nothing.
+    """
+    seen: dict[str, Node] = {}
+    positive: set[str] = set()
+    for node in graph.nodes:
+        made = _sooner(node, seen, positive) if isinstance(node, MaxPool) else [node]
+        for one in made:
+            seen[one.name] = one
+            if _never_negative(one, positive):
+                positive.add(one.name)
+    return _graph(graph, list(seen.values()), graph.output)
+
+
+def _sooner(pool: MaxPool, seen: dict[str, Node], positive: set[str]) -> list[Node]:
+    """Return nodes that say what a max-pooling says; the last one has its name."""
+    before = seen[pool.inputs[0]]
+    if isinstance(before, Concatenate) and before.name in positive:
+        parts = [
+            replace(pool, name=f"{pool.name}.{k}", inputs=(name,))
+            for k, name in enumerate(before.inputs)
+        ]
+        first = [one for part in parts for one in _sooner(part, seen, positive)]
+        return [*first, Concatenate(pool.name, tuple(part.name for part in parts))]
+    if isinstance(before, ChannelAffine) and _grows(before) and before.inputs[0] in positive:
+        largest = replace(pool, name=f"{pool.name}.max", inputs=before.inputs)
+        after = replace(before, name=pool.name, inputs=(largest.name,))
+        return [*_sooner(largest, seen, positive), after]
+    if before.name in positive and not isinstance(before, (Rectify, MaxPool, Pad)):
+        relay = Rectify(f"{pool.name}.relu", (before.name,))
+        return [relay, replace(pool, inputs=(relay.name,))]
+    return [pool]
+
+
+def _never_negative(node: Node, positive: set[str]) -> bool:
+    """Whether values cannot be below 0, given which earlier ones cannot."""
+    if isinstance(node, ChannelAffine) and not ((node.scale >= 0) & (node.shift >= 0)).all():
+        return False
+    kept = isinstance(node, _KEEP_SIGNS) and positive.issuperset(node.inputs)
+    return kept or isinstance(node, Rectify)
 
 
 def rectify_once(graph: LayerGraph) -> LayerGraph:

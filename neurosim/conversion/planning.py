@@ -119,6 +119,11 @@ class _Walk:
     values: dict[str, _Value] = field(default_factory=dict)
     layers: dict[str, PlanLayer] = field(default_factory=dict)
     unsupported: list[tuple[str, str, str]] = field(default_factory=list)
+    pooled: set[str] = field(init=False)  # what max-pooling takes, in its own arrangement
+
+    def __post_init__(self) -> None:
+        found = (node for node in self.graph.nodes if isinstance(node, pools.MaxPool))
+        self.pooled = {node.inputs[0] for node in found}
 
     def plan(self) -> Plan:
         graph = self.graph
@@ -183,6 +188,7 @@ class _Walk:
         raise ParameterError(f"{node.owner}: no plan is known for this kind of node")
 
     def _rectified(self, node: n.Rectify, value: _Value, names: LayerNames) -> _Value:
+        value = value.settled() if node.name in self.pooled else value
         source = value.plain()
         clips = node.ceiling is not None or node.kind == "quantised"
         if source is not None and not clips:

@@ -104,6 +104,12 @@ def _maximum(call, x, y):
     return call.builder.rectify(call.name, x)
 
 
+def _max(call, x, y=None, *_):
+    if not isinstance(y, (Tensor, np.ndarray)):  # a number is an axis
+        raise Refusal("a maximum with places", "torch.amax over space, or max-pooling")
+    return _maximum(call, x, y)
+
+
 def _max_pool(axes):
     def pool(call, x, window, stride=(), padding=0, dilation=1, ceil=False):
         if max(_each(dilation, axes)) > 1:
@@ -127,11 +133,11 @@ def _average_pool(axes):
     return pool
 
 
-def _adaptive(axes):
+def _adaptive(axes, kind="average"):
     def pool(call, x, out):
         space = call.builder.shape(x)[1:]
         out = [s if o is None else o for s, o in zip(space, _each_or_none(out, axes), strict=True)]
-        return call.builder.adaptive(call.name, x, out)
+        return call.builder.adaptive(call.name, x, out, kind)
 
     return pool
 
@@ -141,12 +147,18 @@ def _each_or_none(value: Any, axes: int) -> list[int | None]:
     return values * axes if len(values) == 1 else values
 
 
-def _mean(call, x, dims=None, keepdim=False, **_):
-    shape = call.builder.shape(x)
-    axes = [d % (len(shape) + 1) - 1 for d in dims or ()]
-    if -1 in axes or not axes:  # without dims: over everything
-        raise Refusal("a mean over samples", "keep the samples apart")
-    return call.builder.mean(call.name, x, axes, bool(keepdim))
+def _over(kind):
+    def reduce(call, x, dims=None, keepdim=False, **_):
+        n = len(call.builder.shape(x)) + 1
+        axes = [d % n - 1 for d in dims or ()]
+        if -1 in axes or not axes:  # without dims: over everything
+            raise Refusal(f"{_REDUCTIONS[kind]} over samples", "keep the samples apart")
+        return call.builder.over(call.name, x, axes, bool(keepdim), kind)
+
+    return reduce
+
+
+_REDUCTIONS = {"average": "a mean", "largest": "a maximum"}
 
 
 def _add(call, x, y, *, alpha=1):
@@ -286,6 +298,7 @@ OPERATIONS = {
     "clamp_max": lambda call, x, high: _clamp(call, x, None, high),
     **_names("hardtanh hardtanh_", _hardtanh),
     "maximum": _maximum,
+    "max": _max,
     **_names("max_pool1d", _max_pool(1)),
     **_names("max_pool2d max_pool2d_with_indices", _max_pool(2)),
     **_names("max_pool3d max_pool3d_with_indices", _max_pool(3)),
@@ -295,7 +308,11 @@ OPERATIONS = {
     **_names("adaptive_avg_pool1d", _adaptive(1)),
     **_names("adaptive_avg_pool2d _adaptive_avg_pool2d", _adaptive(2)),
     **_names("adaptive_avg_pool3d _adaptive_avg_pool3d", _adaptive(3)),
-    "mean": _mean,
+    "adaptive_max_pool1d": _adaptive(1, "largest"),
+    "adaptive_max_pool2d": _adaptive(2, "largest"),
+    "adaptive_max_pool3d": _adaptive(3, "largest"),
+    "mean": _over("average"),
+    "amax": _over("largest"),
     **_names("add add_", _add),
     **_names("sub sub_", _subtract),
     "rsub": _rsub,
