@@ -92,7 +92,7 @@ def array(
         if np.iscomplexobj(value):
             raise TypeError("an imaginary part would be lost")
         result = np.array(value, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RuntimeError):  # the last one: a tensor that has a gradient
         raise ParameterError(
             f"{owner}.{name} must be an array of real numbers, got {type(value).__name__}"
         ) from None

@@ -394,6 +394,25 @@ def test_a_maximum_along_an_axis_is_no_relu():
         read_torch(Pools(lambda y: torch.max(y.flatten(2), 2)[0]), (2, 10, 6))
 
 
+@pytest.mark.parametrize("classes", [["a", "b", "c"], ("a", "b", "c"), np.array(list("abc"))])
+def test_labels_of_outputs_may_be_any_sequence(classes):
+    module = nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3))
+    graph = read_torch(module, (8,), classes=classes)
+    assert graph.decide(np.eye(3)).tolist() == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("classes", [["a", "b"], [1, 1, 2], "other", 3, [[1, 2, 3]], []])
+def test_labels_that_are_not_one_for_each_output_are_refused(classes):
+    module = nn.Sequential(nn.Linear(8, 6), nn.ReLU(), nn.Linear(6, 3))
+    with pytest.raises(ParameterError, match=r"convert\.classes must be 3 different labels"):
+        read_torch(module, (8,), classes=classes)
+
+
+def test_what_is_of_pytorch_and_no_module_is_refused():
+    with pytest.raises(ParameterError, match=r"must be a torch\.nn\.Module, got Tensor"):
+        read(torch.zeros(3), (8,))
+
+
 def test_a_pooled_place_and_a_flat_branch_are_added():
     class Both(nn.Module):
         def __init__(self):

@@ -103,7 +103,7 @@ class GraphBuilder:
             self.refuse("the output", Refusal("a further output of a node", "use its first one"))
         if self._refused or not isinstance(output, Tensor):
             raise UnsupportedOperations(self.source, tuple(self._refused))
-        if isinstance(classes, str):
+        if isinstance(classes, str) and classes == "auto":
             size = int(np.prod(self.shape(output)))
             classes = np.arange(max(size, 2)) if size > 1 or output.final else None
         return LayerGraph(self.source, tuple(self._nodes), output.name, classes)

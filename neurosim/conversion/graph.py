@@ -7,6 +7,7 @@ obvious, in float64; everything that a conversion does is held against it.
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -47,8 +48,8 @@ class LayerGraph:
         each behind those that it is fed by; exactly one :class:`~.nodes.Input`.
     output : str
         the node whose value is the network's output, without a softmax.
-    classes : ndarray or None
-        labels by output unit, two labels for a single output unit (the second
+    classes : sequence or None
+        labels by output unit, kept as an array, two labels for a single output unit (the second
         one where the output is positive); None for regression.
 
     Attributes
@@ -102,6 +103,19 @@ class LayerGraph:
                 f"{inputs} input(s) and the output {self.output!r}"
             )
         object.__setattr__(self, "shapes", shapes)
+        if self.classes is not None:
+            object.__setattr__(self, "classes", self._labels(self.classes))
+
+    def _labels(self, classes: Any) -> np.ndarray:
+        """Return labels as an array, one for each output."""
+        wanted = max(self.n_out, 2)
+        labels = np.asarray(list(classes) if np.iterable(classes) else classes)
+        if labels.shape != (wanted,) or len(set(labels.tolist())) < wanted:
+            raise ParameterError(
+                f"convert.classes must be {wanted} different labels for the {self.n_out} output(s) "
+                f"of {self.source}, got {classes!r}; None: the outputs are values"
+            )
+        return labels
 
     @property
     def input(self) -> Input:

@@ -39,7 +39,10 @@ def read_sklearn(model: Any) -> LayerGraph:
     if kind == "Pipeline":
         return _read_pipeline(_steps(model))
     if not all(hasattr(model, key) for key in ("activation", "hidden_layer_sizes", "predict")):
-        raise ParameterError(f"convert: model must be a fitted {_SUPPORTED}, got {kind}")
+        raise ParameterError(
+            f"convert: model must be a fitted {_SUPPORTED}, a torch.nn.Module or the path of an "
+            f"ONNX file, got {kind}"
+        )
     if not hasattr(model, "coefs_"):
         raise ParameterError(f"convert: {kind} is not fitted yet; call its fit(x, y) first")
     if model.activation not in ("relu", "identity"):

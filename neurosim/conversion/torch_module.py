@@ -63,6 +63,11 @@ def _export(module: Any, shape: tuple[int, ...], name: str) -> Any:
         raise MissingExtraError.of(
             "torch", extra="torch", purpose="convert(torch module)"
         ) from None
+    if not isinstance(module, torch.nn.Module):
+        raise ParameterError(
+            f"convert: model must be a torch.nn.Module, got {name}; give the module that it was "
+            "made of or belongs to"
+        )
     first = next((p for p in module.parameters() if p.is_floating_point()), None)
     kind = {} if first is None else {"dtype": first.dtype, "device": first.device}
     example = torch.zeros((SAMPLES, *shape), **kind)
