@@ -303,3 +303,12 @@ def test_engine_event_of_simulate_is_the_event_simulator():
             found = result.traces[name][variable]
             np.testing.assert_array_equal(found.values, trace.values)
             assert found.times.tolist() == [7.5 * k for k in range(100) if 7.5 * k < case.duration]
+
+
+def test_room_for_what_is_to_come_does_not_double_with_every_population():
+    net = ns.Network(time="continuous", seed=0)
+    for k in range(12):
+        net.add(ns.IF(3, tau_syn=None), f"p{k}")
+    simulator = ns.EventSimulator(net, scheduler="heap")
+    (part,) = simulator.loop.parts
+    assert len(part.calendar.far) < 100_000 and part.calendar.after.size < 100_000

@@ -147,8 +147,11 @@ class Part:
 
     def push(self, stage: int, times: np.ndarray, weights: np.ndarray, codes: np.ndarray) -> None:
         """Put records into the calendar."""
-        self.more_blocks(times.size)
-        self._more_far(times.size)
+        n, slots = times.size, self.calendar.fills.size
+        if self.control[Control.N_FREE] < min(n, n // BLOCK + slots + 1):
+            self.more_blocks(n)
+        if len(self.calendar.far) < self.control[Control.N_FAR] + n:
+            self._more_far(n)
         codes, times = codes.astype(np.int32), np.ascontiguousarray(times)
         _push_all(
             self.calendar, self.control, stage, times, np.ascontiguousarray(weights), codes,
