@@ -106,11 +106,12 @@ def _text(made: Converted, found: Evaluation | None, out: Path | None) -> str:
 def _write(
     folder: Path, made: Converted, found: Evaluation | None, summary: dict[str, Any], x: np.ndarray
 ) -> None:
-    """report.txt, summary.json, the first sample's spikes, and the curve where it was measured."""
+    """The network, the report, the first sample's spikes, and the curve where it was measured."""
     owner = "neurosim convert"
     write_whole(folder / "report.txt", (_text(made, found, None) + "\n").encode(), owner=owner)
     text = json.dumps(summary, indent=2, allow_nan=False) + "\n"
     write_whole(folder / "summary.json", text.encode(), owner=owner)
+    made.save(folder / "network.h5")
     first = next(made.runs(x[:1]))
     write_spikes(folder / "first_sample.h5", first)
     if found is not None:

@@ -62,8 +62,9 @@ def convert(
     """Convert a trained ANN into a spiking network, and say where it differs.
 
     Prints the error of each layer taken apart, and with --test accuracy, spikes and synaptic
-    operations by number of steps. With --out a folder gets report.txt, summary.json,
-    first_sample.h5 (the spikes of the first calibration sample), curve.csv and curve.png.
+    operations by number of steps. With --out a folder gets network.h5 (for Converted.load),
+    report.txt, summary.json, first_sample.h5 (the spikes of the first calibration sample),
+    curve.csv and curve.png.
     """
     from .convert import convert_file
 

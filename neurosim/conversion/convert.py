@@ -197,6 +197,7 @@ def convert(
         plan=plan,
         report=report,
         thresholds=thresholds,
+        biases=biases,
         input=how,
         code=code,
         duration=code.last(deepest(plan)) + 1,
@@ -221,8 +222,8 @@ def _first_spike(
         method="first-spike", percentile=percentile,
     )  # fmt: skip
     return Converted(
-        network=network, plan=plan, report=report, thresholds=thresholds, input=how, code=code,
-        duration=code.end + 1.0,
+        network=network, plan=plan, report=report, thresholds=thresholds,
+        biases=biases_of(plan), input=how, code=code, duration=code.end + 1.0,
     )  # fmt: skip
 
 

@@ -1,7 +1,9 @@
 """What does a conversion give? The network, and how to talk to it."""
 
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +31,8 @@ class Converted:
     report : ConversionReport
     thresholds : dict of layer to float
         in the units of the ANN's activations.
+    biases : dict of layer to array
+        the plan's, or what correction made of them; in the units of the ANN's activations.
     input : DirectInput, RateInput, EventInput or FirstSpikeInput
     code : RateCode or another
         what the spikes of a layer mean.
@@ -40,6 +44,7 @@ class Converted:
     plan: Plan
     report: "ConversionReport"
     thresholds: dict[str, float]
+    biases: dict[str, np.ndarray]
     input: Input
     code: RateCode
     duration: float
@@ -118,6 +123,42 @@ class Converted:
             yield simulator.run(
                 self.duration, record=record, inputs=inputs, progress=False, **options
             )
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write all of it to an HDF5 file, for :meth:`load`.
+
+        Raises
+        ------
+        ParameterError
+            The file cannot be written; nothing is left.
+        """
+        from .stored import save
+
+        return save(self, path)
+
+    @staticmethod
+    def load(path: str | os.PathLike) -> "Converted":
+        """Read what :meth:`save` has written; its runs have the same spikes, bit for bit.
+
+        Raises
+        ------
+        FormatError
+            The file is no converted network, or is damaged. Files cannot run code.
+
+        Examples
+        --------
+        >>> import tempfile, neurosim as ns
+        >>> from sklearn.neural_network import MLPClassifier
+        >>> x = np.array([[0.0, 1.0], [1.0, 0.0], [0.2, 0.9], [0.8, 0.1]])
+        >>> ann = MLPClassifier((8,), solver="lbfgs", random_state=0).fit(x, [0, 1, 0, 1])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = ns.convert(ann, x, steps=16).save(f"{folder}/network.h5")
+        ...     print(Converted.load(path).predict(x))
+        [0 1 0 1]
+        """
+        from .stored import load
+
+        return load(path)
 
     def __repr__(self) -> str:
         sizes = "-".join(str(population.n) for population in self.network.populations.values())
