@@ -39,7 +39,9 @@ def test_a_model_is_converted_run_and_written(tmp_path, test_data, digits):
         "--steps", 6, "--method", "calibrated", "-o", out,
     )  # fmt: skip
     assert code == 0 and "unevenness" in text and "on 12 test samples" in text
-    files = {"report.txt", "summary.json", "first_sample.h5", "curve.csv", "curve.png"}
+    files = {"report.txt", "summary.json", "network.h5", "first_sample.h5", "curve.csv"} | {
+        "curve.png"
+    }
     assert {path.name for path in out.iterdir()} == files
     summary = json.loads((out / "summary.json").read_text())
     assert summary["method"] == "calibrated" and summary["steps"] == 6

@@ -1,6 +1,7 @@
 """Prophesee's HDF5 codec: chunks put together by hand after its published layout."""
 
 import struct
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -159,3 +160,18 @@ def test_mutants_of_a_chunk_end_within_it(chunks):
         data[rng.integers(0, len(data), 4)] = rng.integers(0, 256, 4)
         room = Columns.room(CHUNK)
         assert 0 <= unpack_ecf(data[: rng.integers(len(data) + 1)], *room) <= CHUNK
+
+
+def test_a_chunk_that_says_it_is_larger_than_the_file_takes_no_room(scene, chunks, tmp_path):
+    path = write(tmp_path / "a.h5", scene, chunks)
+    content = path.read_bytes()
+    size = struct.pack("<I", len(chunks[1]))
+    assert content.count(size) == 1  # in the index of the chunks
+    path.write_bytes(content.replace(size, struct.pack("<I", 2**31)))
+    tracemalloc.start()
+    try:
+        found = ev.open(path).events
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(found) == len(scene) - CHUNK and most < 50e6

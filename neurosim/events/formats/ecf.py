@@ -59,10 +59,13 @@ class Table:
         """The first ``n`` events of the chunk that begins at row ``first``."""
         columns = Columns.room(n)
         got = 0
-        try:
-            skipped, content = self.data.id.read_direct_chunk((first,))
-        except (OSError, RuntimeError, ValueError):  # it is not there, or cannot be read
-            content, skipped = b"", 0
+        content, skipped = b"", 0
+        try:  # it may not be there, or not be readable
+            info = self.data.id.get_chunk_info_by_coord((first,))
+            if info.size <= self.data.file.id.get_filesize():  # room is made for what it says
+                skipped, content = self.data.id.read_direct_chunk((first,))
+        except (OSError, RuntimeError, ValueError):
+            pass
         if skipped:  # the filter was left out
             rows = np.frombuffer(content, self.data.dtype)[:n]
             got = len(rows)
