@@ -17,7 +17,7 @@ from .errors import ParameterError
 from .models.base import NeuronModel, Neurons
 from .network import Network, Population
 
-_MOST_PLACES = 64
+MOST_PLACES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +74,9 @@ class MaxPool:
         checks.choice("MaxPool", "by", self.by, ("count", "largest", "any"))
         pool = SumPool(self.window, self.stride, self.padding)  # which checks them
         object.__setattr__(self, "window", pool.window)
-        if self.by != "any" and math.prod(pool.window) > _MOST_PLACES:
+        if self.by != "any" and math.prod(pool.window) > MOST_PLACES:
             raise ParameterError(
-                f"MaxPool.window must have at most {_MOST_PLACES} places for by={self.by!r}, got "
+                f"MaxPool.window must have at most {MOST_PLACES} places for by={self.by!r}, got "
                 f"{pool.window}; pool twice, or by='any'"
             )
 
@@ -239,7 +239,7 @@ def _functions(n: int) -> None:
 def __getattr__(name: str) -> Any:
     """Functions that another process asks for by name, when it unpickles a network."""
     kind, _, n = name.rpartition("_")
-    if kind[1:] in _COUNTING + _LARGEST and n.isdigit() and 1 <= int(n) <= _MOST_PLACES:
+    if kind[1:] in _COUNTING + _LARGEST and n.isdigit() and 1 <= int(n) <= MOST_PLACES:
         _functions(int(n))
         return globals()[name]
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -448,6 +448,28 @@ def test_what_would_be_read_as_something_else_is_refused(forward, what):
         read_torch(Calls(forward), (8,))
 
 
+@pytest.mark.parametrize(
+    "reduce",
+    [
+        lambda x: x.sum((2, 3)) / 50,
+        lambda x: F.max_pool2d(x, (9, 12), stride=(2, 1), padding=(1, 0)).flatten(1)[:, :, None],
+        lambda x: x.amax((2, 3)),
+    ],
+)
+def test_sums_and_maxima_of_wide_windows_are_read(reduce):
+    class Wide(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Conv2d(1, 4, 3), nn.LazyLinear(3)
+
+        def forward(self, x):
+            return self.b(reduce(F.relu(self.a(x))).flatten(1))
+
+    module = Wide()
+    module(torch.zeros(1, 1, 14, 14))
+    read_alike(module, (1, 14, 14))
+
+
 def test_an_output_that_is_constant_is_refused():
     with pytest.raises(ParameterError, match="does not depend on its input"):
         read_torch(Calls(lambda m, x: torch.ones(3)), (8,))

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ..maxpool import MOST_PLACES
 from . import nodes as n
 from .graph import LayerGraph, UnsupportedOperations
 from .pools import AveragePool, MaxPool
@@ -266,8 +267,16 @@ class GraphBuilder:
         )
 
     def largest(self, name, x, window, stride, padding, ceil=False) -> Tensor:
-        """Largest values of windows."""
+        """Largest values of windows; wide windows axis by axis, in as many layers."""
         self._space(x, window)
+        if math.prod(window) > MOST_PLACES and sum(k > 1 for k in window) > 1:
+            for axis in (k for k, size in enumerate(window) if size > 1):
+                one = [k == axis for k in range(len(window))]
+                sizes = [size if here else 1 for size, here in zip(window, one, strict=True)]
+                steps = [step if here else 1 for step, here in zip(stride, one, strict=True)]
+                pads = [pad if here else (0, 0) for pad, here in zip(padding, one, strict=True)]
+                x = self.largest(name, x, sizes, steps, pads, ceil)
+            return x
         return self.put(
             MaxPool(name, (x.name,), tuple(window), tuple(stride), tuple(padding), ceil)
         )
@@ -288,7 +297,7 @@ class GraphBuilder:
         return self._by_windows(name, x, window, pool)
 
     def over(self, name: str, x: Tensor, axes: Sequence[int], keep: bool, pool: str) -> Tensor:
-        """Means over axes of the sample, or the largest values: ``pool`` says which."""
+        """Reduce axes of the sample; ``pool`` is "average", "largest" or "sum"."""
         shape = self.shape(x)
         left = [k for k in range(len(shape)) if k not in axes]
         if not left or len(left) == len(shape):
@@ -300,6 +309,8 @@ class GraphBuilder:
         others = [k for k in range(len(shape)) if k != left[0]]
         window = [shape[k] if k in axes else 1 for k in others]
         made = self._by_windows(name, turned, window, pool)
+        if pool == "sum":
+            made = self.affine(f"{name}.places", made, float(math.prod(window)), 0.0)
         if not keep:
             return self.reshape(f"{name}.flat", made, [shape[k] for k in left])
         return self._turned_back(name, made, left[0])

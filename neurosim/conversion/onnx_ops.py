@@ -310,6 +310,7 @@ OPERATIONS = {
     "GlobalMaxPool": _global_max,
     "ReduceMean": _over("average"),
     "ReduceMax": _over("largest"),
+    "ReduceSum": _over("sum"),
     "Add": _add,
     "Sub": _subtract,
     "Mul": _multiply,

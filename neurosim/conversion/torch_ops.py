@@ -158,7 +158,7 @@ def _over(kind):
     return reduce
 
 
-_REDUCTIONS = {"average": "a mean", "largest": "a maximum"}
+_REDUCTIONS = {"average": "a mean", "largest": "a maximum", "sum": "a sum"}
 
 
 def _add(call, x, y, *, alpha=1):
@@ -313,6 +313,7 @@ OPERATIONS = {
     "adaptive_max_pool3d": _adaptive(3, "largest"),
     "mean": _over("average"),
     "amax": _over("largest"),
+    "sum": _over("sum"),
     **_names("add add_", _add),
     **_names("sub sub_", _subtract),
     "rsub": _rsub,
