@@ -59,7 +59,6 @@ learnt = ns.fit(
 ).network  # fmt: skip
 s = ns.expand(learnt, "kernel")
 
-
 HIGHEST = 20.0  # no potential reaches it; the state holds twice as much
 
 
@@ -97,20 +96,11 @@ for what, points in curves.items():
     shown = ", ".join(f"{b}: {100 * found:.1f} %" for b, found in points.items())
     print(f"motifs, {what}: {shown}")
 run = ns.simulate(learnt, 140.0, inputs={"in": unseen[0][0]}, progress=False)
-both = ns.compare(run)
-print(both)
-
-
-def cost(row):
-    """The energy of an inference with its band, or why there is none."""
-    if not row.fits:
-        return "does not fit"
-    return row.per_inference_j.text("J") if row.per_inference_j else "no price"
-
-
-print(f"\n{'energy per inference':<21}tier  {'digits, converted':<32}motifs, learnt")
-for one, other in zip(table.rows, both.rows, strict=True):
-    print(f"{one.chip:<21}{one.tier:<6}{cost(one):<32}{cost(other)}")
+other = ns.compare(run)
+print(f"{other}\n\n{'energy per inference':<21}tier  {'digits, converted':<32}motifs, learnt")
+for rows in zip(table.rows, other.rows, strict=True):
+    bands = [row.per_inference_j.text("J") if row.per_inference_j else "-" for row in rows]
+    print(f"{rows[0].chip:<21}{rows[0].tier:<6}{bands[0]:<32}{bands[1]}")
 
 if args.out:
     from matplotlib.figure import Figure
