@@ -148,7 +148,9 @@ def summary_text(summary: dict[str, Any]) -> str:
     width = max(len(row["chip"]) for row in summary["energy_per_inference"])
     for row in summary["energy_per_inference"]:
         text = f"does not fit: {row['reason']}"
-        if row["fits"]:
+        if row["fits"] and row["nominal_j"] is None:
+            text = f"no price, tier {row['tier']}"
+        elif row["fits"]:
             low, nominal, high = (
                 format_quantity(row[f"{end}_j"], "J") for end in ("low", "nominal", "high")
             )
