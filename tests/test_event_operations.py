@@ -383,6 +383,21 @@ def test_signed_polarities_stay_signed_and_a_single_one_stays_single():
     assert merged.counts().shape == (1, SIZE[1], SIZE[0]) and not merged.p.any()
 
 
+def test_the_sensor_that_an_operation_is_told_of_is_that_of_events_and_pieces(tmp_path):
+    e = Events(x=[0, 3], y=[0, 1], t=[0, 10], p=[0, 1])
+    lazy = ev.open(ev.write(e, tmp_path / "a.npy"))  # names no sensor
+    for value in (e, lazy, e.to_array()):
+        assert ev.ToFrame(sensor_size=(34, 30, 2), n_time_bins=3)(value).shape == (3, 2, 30, 34)
+        assert ev.ToImage(sensor_size=(34, 30, 1))(value).shape == (1, 30, 34)
+    for value in (e, lazy):
+        flipped = ev.FlipLR(sensor_size=(34, 30))(value)
+        assert flipped.sensor_size == (34, 30) and flipped.x.tolist() == [33, 30]
+    with pytest.raises(ParameterError, match=r"ToImage\.sensor_size must hold every event, got W"):
+        ev.ToImage(sensor_size=(2, 30))(e)
+    with pytest.raises(ParameterError, match=r"ToImage\.sensor_size must be \(W, H\) or"):
+        ev.ToImage(sensor_size=34)(e)
+
+
 def test_structured_arrays_are_mirrored_on_the_sensor_that_is_said():
     array = np.array([(1, 0, 5, 1)], ev.EVENT_DTYPE)
     assert ev.FlipLR(sensor_size=SIZE)(array)["x"] == SIZE[0] - 2

@@ -15,7 +15,7 @@ from .container import Events
 from .formats.source import PIECE, Columns, Source
 from .formats.stored import check_memory
 from .formats.tally import Tally
-from .steps import Method, Step, stop_of, through
+from .steps import Method, Step, runner, stop_of, through
 
 _SHORT = 1 << 18  # bytes of a file that are read before a bar could appear
 _SMALL = 64 << 20  # bytes of a file that `repr` runs through unasked
@@ -101,7 +101,7 @@ class Recording:
             "n_polarities": self.origin.n_polarities,
             "source": self.origin.title,
         }
-        run, stop = [step.start() for step in self.steps], stop_of(self.steps)
+        run, stop = [runner(step) for step in self.steps], stop_of(self.steps)
         before = 0
         for block in self._blocks(tally):
             backwards, before = tally.n_unsorted - before, tally.n_unsorted
@@ -228,7 +228,7 @@ class Recording:
         """No events, after all steps: they carry the sensor's size and polarities."""
         known = {"sensor_size": self.origin.sensor_size or self._reach()}
         events = Events.trusted(**_NONE, **known, n_polarities=self.origin.n_polarities)
-        return through([step.start() for step in self.steps], events)
+        return through([runner(step) for step in self.steps], events)
 
     # ---------------------------------------------------------- what Events has
 

@@ -4,8 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from neurosim.checks import integer
 from neurosim.errors import ParameterError
 
+from .columns import MAX_SIDE
 from .container import Events
 
 Runner = Callable[[Events], Events]
@@ -51,6 +55,44 @@ class Method(Step):
 
     def start(self) -> Runner:
         return lambda events: getattr(events, self.function)(**self.arguments)
+
+
+def runner(one: Any) -> Runner:
+    """A function for the pieces of one pass, on the sensor that the operation is told of."""
+    step = Step.of(one)
+    run, size = step.start(), getattr(step, "sensor_size", None)
+    return run if size is None else lambda events: run(placed(type(one).__name__, events, size))
+
+
+def placed(owner: str, events: Any, size: Any) -> Any:
+    """Events on the sensor (W, H) or (W, H, P) that ``owner`` is told of, as tonic's are.
+
+    What is no `Events` passes through.
+    """
+    if not isinstance(events, Events):
+        return events
+    sides = said(owner, size)
+    for name, column, side in (("W", events.x, sides[0]), ("H", events.y, sides[1])):
+        if len(column) and int(column.max()) >= side:
+            raise ParameterError(
+                f"{owner}.sensor_size must hold every event, got {name} = {side} with an event at "
+                f"{int(column.max())}; leave it out, or crop first"
+            )
+    if sides[:2] != events.sensor_size:
+        events = events.replaced(sensor_size=sides[:2])
+    return events.merge_polarity() if sides[2:] == (1,) and events.n_polarities == 2 else events
+
+
+def said(owner: str, size: Any) -> tuple[int, ...]:
+    """A sensor's (W, H) or (W, H, P)."""
+    sides = tuple(size) if np.ndim(size) == 1 else ()
+    if len(sides) not in (2, 3):
+        raise ParameterError(f"{owner}.sensor_size must be (W, H) or (W, H, P), got {size!r}")
+    highs = (MAX_SIDE, MAX_SIDE, 2)
+    return tuple(
+        integer(owner, f"sensor_size[{k}]", side, low=1, high=highs[k])
+        for k, side in enumerate(sides)
+    )
 
 
 def through(run: list[Runner], events: Events) -> Events:

@@ -10,7 +10,7 @@ from neurosim.errors import ParameterError
 
 from ..container import Events
 from ..recording import Recording
-from ..steps import Runner, Step
+from ..steps import Runner, runner, said
 
 _FIELDS = ("x", "y", "t", "p")
 
@@ -45,9 +45,9 @@ class Operation:
         if isinstance(value, Recording):
             return value.then(self)
         if isinstance(value, Events):
-            return self.start()(value)
+            return runner(self)(value)
         events = from_array(value, getattr(self, "sensor_size", None), type(self).__name__)
-        return to_array(self.start()(events), value)
+        return to_array(runner(self)(events), value)
 
 
 def from_array(array: Any, size: Any, owner: str) -> Events:
@@ -61,7 +61,7 @@ def from_array(array: Any, size: Any, owner: str) -> Events:
     zeros = np.zeros(len(array), np.uint8)
     p = array["p"] if "p" in names else zeros
     columns = {"x": array["x"], "y": array["y"] if "y" in names else zeros, "t": array["t"]}
-    sensor = None if size is None else (size[0], size[1])
+    sensor = None if size is None else said(owner, size)[:2]
     return Events(**columns, p=p, sensor_size=sensor)
 
 
@@ -104,7 +104,7 @@ class Compose(Operation):
             return super().__call__(value)
         for one in self.transforms:
             if not isinstance(value, Recording):  # an array was made of it
-                value = Step.of(one).start()(value)
+                value = runner(one)(value)
             else:
                 value = one(value) if isinstance(one, Operation) else value.then(one)
         return value
@@ -116,7 +116,7 @@ class Compose(Operation):
 
     def start(self) -> Runner:
         """Starts each of them."""
-        run = [Step.of(one).start() for one in self.transforms]
+        run = [runner(one) for one in self.transforms]
 
         def through(events: Any) -> Any:
             for step in run:

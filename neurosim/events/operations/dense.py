@@ -15,6 +15,7 @@ from neurosim.errors import ParameterError
 from ..container import Events
 from ..recording import Recording
 from ..slicing import bounds, checked_slicing
+from ..steps import placed
 from .base import Operation, from_array
 
 _MOST = 1 << 29  # cells
@@ -26,9 +27,10 @@ class _Dense(Operation):
     def __call__(self, value: Any) -> np.ndarray:
         if isinstance(value, Recording):
             value = value.events
+        name, size = type(self).__name__, getattr(self, "sensor_size", None)
         if not isinstance(value, Events):
-            value = from_array(value, getattr(self, "sensor_size", None), type(self).__name__)
-        return self.apply(value)
+            value = from_array(value, size, name)
+        return self.apply(value if size is None else placed(name, value, size))
 
     def fitted(self, recording: Recording) -> Operation:
         """Not for pieces."""
@@ -77,9 +79,6 @@ class ToFrame(_Dense):
     end_time: int | None = None
 
     def apply(self, events: Events) -> np.ndarray:
-        single = self.sensor_size is not None and len(self.sensor_size) > 2
-        if single and self.sensor_size[2] == 1:
-            events = events.merge_polarity()
         found = bounds(events.t, checked_slicing("ToFrame", self))
         longest = int(np.diff(found).max(initial=0))
         dtype = np.int16 if longest <= _SHORT else np.int32
