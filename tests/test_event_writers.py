@@ -102,6 +102,10 @@ def test_evt3_survives_pauses_longer_than_its_counter(tmp_path):
         ("dat", {"t": [0, 1 << 32]}, r"events\.t must be in 0\.\.4294967295 us"),
         ("dat", {"t": [-1, 5]}, r"events\.t must be in 0"),
         ("evt3", {"t": [1 << 24, 1 << 25]}, r"must start below 2\*\*24 us"),
+        ("evt3", {"t": [0, 1 << 53]}, r"must leave pauses below a year"),
+        ("hdf5", {"t": [0, 1 << 60]}, r"events\.t must be > -2\*\*60"),
+        ("npy", {"t": [-(1 << 61), 0]}, r"events\.t must be > -2\*\*60"),
+        ("csv", {"t": [0, 10**17]}, r"events\.t must be in 0\.\.9{17} us"),
         ("aedat2", {"sensor_size": (700, 9)}, r"sensor_size must be <= \(640, 480\)"),
     ],
 )
@@ -110,6 +114,13 @@ def test_what_a_format_cannot_hold_is_refused_and_nothing_is_left(tmp_path, form
     with pytest.raises(ParameterError, match=match):
         ev.write(Events(**columns), tmp_path / "a", form)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("t", [[0], [0, 0, 0], [1_000_000], [3_000_000, 5_000_000]])
+def test_whole_seconds_of_text_stay_seconds(tmp_path, t):
+    e = Events(x=range(len(t)), y=[0] * len(t), t=t, p=[1] * len(t), sensor_size=(9, 9))
+    back = ev.open(ev.write(e, tmp_path / "a.txt")).events
+    np.testing.assert_array_equal(back.to_array(), e.to_array())
 
 
 def test_the_form_is_told_by_the_ending_or_asked_for(tmp_path):

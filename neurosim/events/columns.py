@@ -15,6 +15,9 @@ MAX_SIDE = 65536  # x and y are uint16
 STAMP_LIMIT = 1 << 62
 """Stamps are smaller than this in magnitude, so that differences fit into int64 [us]."""
 
+ARRAY_STAMPS = STAMP_LIMIT // 4
+"""Stamps of files of arrays are smaller than this in magnitude, so that units and offsets fit."""
+
 
 def check_integers(name: str, value: Any) -> np.ndarray:
     """A one-dimensional integer array; whole floats are taken, fractions are not.

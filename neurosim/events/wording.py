@@ -13,6 +13,7 @@ from neurosim.errors import ParameterError
 from .container import Events
 
 _FILL = 1024  # steps of 4096 us between two high words at most, so that no wrap is missed
+_MOST_FILL = 1 << 23  # of such steps, 16 MiB
 
 
 def checked(owner: str, events: Events, *, sides: tuple[int, int], stamps: int) -> None:
@@ -102,6 +103,11 @@ class Evt3:
         # High words: one where the high bits change, more in a long pause.
         steps = (t >> 12) - np.where(before < 0, -1, before >> 12)
         highs = np.where(before < 0, 1, -(-steps // _FILL))
+        if highs.sum() > len(t) + _MOST_FILL:
+            raise ParameterError(
+                "write: events.t must leave pauses below a year in all in EVT 3.0, which fills "
+                f"them with words, got {t[0]}..{t[-1]} us; write another format, or cut there"
+            )
         low = (t != before).astype(np.int64)
         row = (np.diff(y, prepend=self.y) != 0).astype(np.int64)
         place = np.cumsum(highs + low + row + 1) - 1  # of each event's own word
@@ -149,7 +155,7 @@ class Aedat2:
 class Lines:
     """Text with a time in microseconds, columns named in the first line."""
 
-    sides, stamps = (65536, 65536), 1 << 62
+    sides, stamps = (65536, 65536), 10**17  # digits that readers take
 
     def header(self, width: int, height: int) -> bytes:
         return f"# sensor {width}x{height}\nt[us],x,y,p\n".encode()

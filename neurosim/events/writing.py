@@ -11,7 +11,7 @@ from neurosim.checks import choice
 from neurosim.errors import ParameterError
 from neurosim.files import checked_path, write_whole
 
-from .columns import EVENT_DTYPE
+from .columns import ARRAY_STAMPS, EVENT_DTYPE
 from .container import Events
 from .formats.es import write_es
 from .formats.nmnist import write_nmnist
@@ -82,7 +82,8 @@ def write(recording: Recording | Events, path: str | os.PathLike, form: str | No
     if form in ("es", "nmnist"):
         return (write_es if form == "es" else write_nmnist)(_events(recording), path)
     if form in ("npz", "npy"):
-        return write_whole(path, lambda beside: _arrays(_events(recording), beside, form))
+        events = _storable(_events(recording))
+        return write_whole(path, lambda beside: _arrays(events, beside, form))
     if form == "hdf5":
         return write_whole(path, lambda beside: _hdf5(recording, beside), owner="write")
     return write_whole(path, lambda beside: _words(recording, beside, WORDS[form]()), owner="write")
@@ -90,6 +91,16 @@ def write(recording: Recording | Events, path: str | os.PathLike, form: str | No
 
 def _events(recording: Recording | Events) -> Events:
     return recording if isinstance(recording, Events) else recording.events
+
+
+def _storable(events: Events) -> Events:
+    """The events, whose stamps readers of arrays take."""
+    if len(events) and max(-int(events.t[0]), int(events.t[-1])) >= ARRAY_STAMPS:
+        raise ParameterError(
+            f"write: events.t must be > -2**60 and < 2**60 us, got {events.t[0]}..{events.t[-1]}; "
+            "use shift_time"
+        )
+    return events
 
 
 def _pieces(recording: Recording | Events) -> Iterator[Events]:
@@ -145,6 +156,7 @@ def _hdf5(recording: Recording | Events, path: Path) -> None:
             )  # fmt: skip
         total = 0
         for piece in _pieces(recording):
+            _storable(piece)
             for name in EVENT_DTYPE.names:
                 group[name].resize((total + len(piece),))
                 group[name][total:] = getattr(piece, name)

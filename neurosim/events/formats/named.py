@@ -14,7 +14,7 @@ import numpy as np
 from neurosim.checks import choice
 from neurosim.errors import FormatError
 
-from ..columns import STAMP_LIMIT
+from ..columns import ARRAY_STAMPS
 from .source import PIECE, Columns, Source, sorted_out
 from .stored import check_memory
 from .tally import IMPOSSIBLE, Tally
@@ -52,11 +52,13 @@ def by_name(names: Sequence[str]) -> dict[str, str] | None:
     return found
 
 
-def by_content(rows: np.ndarray) -> str | None:
+def by_content(rows: np.ndarray, pointed: int | None = None) -> str | None:
     """The order of columns, such as 'txyp'; ``rows`` float64 (n, 3 or 4). None: no events.
 
     >>> by_content(np.array([[9, 7, 1, 100.0], [3, 2, 0, 104], [5, 5, 1, 104]]))
     'xypt'
+
+    ``pointed``: the column that is the time, where that is known.
     """
     if rows.ndim != 2 or rows.shape[1] not in (3, 4) or not np.isfinite(rows).all():
         return None
@@ -69,6 +71,7 @@ def by_content(rows: np.ndarray) -> str | None:
         times = [c for c in range(k) if share[c] >= 0.99 and rows[0, c] > 1]
     signs = [c for c in range(k) if set(np.unique(rows[:, c])) <= {-1.0, 0.0, 1.0}]
     times = [c for c in times if c not in signs] or times
+    times = times if pointed is None else [pointed]
     if not times:
         return None
     time = max(times, key=lambda c: (not whole[c], rows[:, c].max()))
@@ -93,17 +96,20 @@ def checked_order(owner: str, columns: str) -> str:
     return letters
 
 
-def power_of(unit: str | None, sample: np.ndarray) -> tuple[int, tuple[str, ...]]:
+def power_of(
+    unit: str | None, sample: np.ndarray, fractions: bool = False
+) -> tuple[int, tuple[str, ...]]:
     """Power of ten that makes microseconds of the time, and what was assumed.
 
-    Without a unit, fractions mean seconds and whole numbers microseconds.
+    Without a unit, fractions mean seconds and whole numbers microseconds; ``fractions`` tells
+    that there are some, though the sample has none.
     """
     if unit is not None:
         return UNITS[choice("events.open", "time_unit", unit, tuple(UNITS))], ()
     sample = np.asarray(sample)
     if sample.dtype.kind != "f" or not len(sample):
         return 0, ()
-    if np.all(sample == np.floor(sample)):
+    if not fractions and np.all(sample == np.floor(sample)):
         return 0, ("times are whole numbers, read as microseconds",)
     return 6, ("times have fractions, read as seconds",)
 
@@ -173,7 +179,7 @@ class Arrays(Source):
 
 def _microseconds(t: np.ndarray, power: int, offset: int) -> tuple[np.ndarray, np.ndarray]:
     """Times as int64 [us], and which of them that can hold."""
-    limit = STAMP_LIMIT // 4
+    limit = ARRAY_STAMPS
     if t.dtype.kind == "f":
         scaled = np.round(t.astype(np.float64) * 10.0**power)
         fits = np.abs(scaled) < limit

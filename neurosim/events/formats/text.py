@@ -31,7 +31,7 @@ def looks_like_text(stored: Stored) -> bool:
     """Whether the head is plain text with a line of at least three numbers."""
     if not len(stored.head) or not _PRINTABLE[stored.head].all():
         return False
-    _, names, rows, _ = _begin(stored)
+    _, names, rows, _, _ = _begin(stored)
     if len(rows) or names:
         return rows.shape[1] >= 3 if len(rows) else by_name(_bare(names)) is not None
     return re.fullmatch(rb"\d{1,5} \d{1,5}\r?\n", stored.head.tobytes()) is not None
@@ -39,10 +39,10 @@ def looks_like_text(stored: Stored) -> bool:
 
 def open_text(stored: Stored, *, columns: str | None = None, time_unit: str | None = None) -> Words:
     """The recording; ``columns`` such as 'txyp' and ``time_unit`` s, ms, us or ns if need be."""
-    size, names, rows, start = _begin(stored)
-    order, remarks = _order(stored, names, rows, columns)
+    size, names, rows, start, pointed = _begin(stored)
+    order, remarks = _order(stored, names, rows, columns, pointed)
     times = rows[:, order.index("t")] if rows.size else np.empty(0)
-    power, more = power_of(time_unit or _unit(names), times)
+    power, more = power_of(time_unit or _unit(names), times, order.find("t") == pointed)
     return Words(
         stored=_Lines.of(stored),
         title="text",
@@ -71,7 +71,7 @@ def _unit(names: list[str]) -> str | None:
     return None
 
 
-def _order(stored, names: list[str], rows: np.ndarray, columns: str | None):
+def _order(stored, names: list[str], rows: np.ndarray, columns: str | None, pointed: int | None):
     if columns is not None:
         order, remarks = checked_order("events.open", columns), ()
     else:
@@ -83,7 +83,7 @@ def _order(stored, names: list[str], rows: np.ndarray, columns: str | None):
         elif not names and not len(rows):
             order, remarks = "txyp", ()  # a sensor's size alone: no events
         else:
-            order = by_content(rows) or ""
+            order = by_content(rows, pointed) or ""
             remarks = (f"columns without names, read as {', '.join(order)}",)
     if not order or (len(rows) and len(order) > rows.shape[1]):
         raise FormatError(
@@ -94,9 +94,13 @@ def _order(stored, names: list[str], rows: np.ndarray, columns: str | None):
     return order, remarks
 
 
-def _begin(stored: Stored) -> tuple[tuple[int, int] | None, list[str], np.ndarray, int]:
-    """Sensor size and names of columns if there are some, a sample of rows, first data byte."""
+def _begin(
+    stored: Stored,
+) -> tuple[tuple[int, int] | None, list[str], np.ndarray, int, int | None]:
+    """Sensor size and names of columns if there are some, a sample of rows, first data byte, and
+    the only column that is written with thousandths in every row: a time in seconds."""
     size, names, rows, offset, start = None, [], [], 0, 0
+    pointed: set[int] = set()
     text = stored.head.tobytes()
     for line in text.split(b"\n")[: _SAMPLE + 100]:
         words = [w for w in _SEPARATORS.split(line.decode("latin-1").strip()) if w]
@@ -110,15 +114,17 @@ def _begin(stored: Stored) -> tuple[tuple[int, int] | None, list[str], np.ndarra
         if None not in values and len(values) >= 3:
             if not rows:
                 start = offset - len(line) - 1
+                pointed = set(range(len(words)))
             if not rows or len(values) == len(rows[0]):
                 rows.append(values)
+                pointed &= {k for k, word in enumerate(words) if re.search(r"\.\d{3}", word)}
         elif not rows and None not in values and len(values) == 2 and size is None:
             size = _size(values)
         elif not rows and not names:
             names = [word.lower() for word in words]
             start = offset
     found = np.array(rows[:_SAMPLE], np.float64) if rows else np.empty((0, 0))
-    return size, names, found, start
+    return size, names, found, start, pointed.pop() if len(pointed) == 1 else None
 
 
 def _named(words: list[str]) -> list[str]:
