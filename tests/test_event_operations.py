@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurosim import events as ev
+from neurosim.datasets import EventWindows
 from neurosim.errors import ParameterError
 from neurosim.events import Events
 
@@ -300,6 +301,9 @@ def test_frames_count_every_event_once():
         {"event_count": 70, "overlap": 20},
         {"event_count": 70, "include_incomplete": True},
         {"event_count": 10**6},
+        {"time_window": 700, "end_time": 9_000},
+        {"time_window": 700, "overlap": 100, "end_time": 9_000, "include_incomplete": True},
+        {"time_window": 700, "start_time": 500, "end_time": 10**6},
     ],
     ids=str,
 )
@@ -337,6 +341,7 @@ def test_windows_of_a_stream_are_those_of_the_whole(tmp_path, slicing, piece):
             r"SpatialJitter\.clip_outliers must be True",
         ),
         (lambda: ev.TimeJitter(3, sort_timestamps=False), r"TimeJitter\.sort_timestamps must be"),
+        (lambda: ev.UniformNoise(n=3, span=(5, 1)), r"UniformNoise\.span must be \(first, last\)"),
         (lambda: ev.TimeJitter(-3), r"TimeJitter\.std must be >= 0"),
         (lambda: ev.SpatialJitter(var_x=-3), r"SpatialJitter\.var_x must be >= 0"),
         (lambda: ev.SpatialJitter(sigma_xy=2), r"SpatialJitter\.sigma_xy must be"),
@@ -365,6 +370,25 @@ def test_counts_that_int16_cannot_hold_are_int32():
     for found in (ev.ToFrame(n_event_bins=1)(e)[0], ev.ToImage()(e)):
         assert found[1, 0, 0] == n and found.dtype == np.int32
     assert ev.ToFrame(event_count=20_000)(e).dtype == np.int16
+
+
+def test_a_lazy_recording_draws_once_and_every_pass_is_the_same(tmp_path):
+    lazy = ev.open(ev.write(recording(), tmp_path / "a.es"))
+    for operation in (ev.DropEvent(0.5), ev.Compose([ev.DropEvent(0.5), ev.UniformNoise(n=9)])):
+        drawn = lazy.then(operation)
+        assert len(drawn) == len(drawn.events) == drawn.counts().sum() > 0
+        assert not np.array_equal(drawn.t, lazy.then(operation).t)
+
+
+def test_stamps_that_jump_make_no_endless_list_of_frames():
+    e = Events(x=[0, 0], y=[0, 0], t=[0, 1 << 61])
+    for make in (ev.ToFrame(time_window=1000), ev.ToTimesurface(dt=1000)):
+        with pytest.raises(ParameterError, match="must make at most 16,777,216 slices"):
+            make(e)
+    with pytest.raises(ParameterError, match="must make at most 16,777,216 windows"):
+        EventWindows(recordings=[e], targets_of=[0], time_window=10)
+    with pytest.raises(ParameterError, match=r"time_factor must keep every stamp"):
+        ev.Downsample(time_factor=1e6)(e)
 
 
 def test_no_events_make_as_many_frames_as_were_asked_for():

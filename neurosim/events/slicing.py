@@ -1,5 +1,6 @@
 """How are events cut into windows? Of equal time or number, with tonic's keywords."""
 
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from neurosim.errors import ParameterError
 from .container import Events
 
 _KINDS = ("time_window", "event_count", "n_time_bins", "n_event_bins")
+_MOST = 1 << 24
 
 
 class Slicing(NamedTuple):
@@ -63,6 +65,12 @@ def bounds(t: np.ndarray, slicing: Slicing) -> np.ndarray:
         end = t[-1] if slicing.end_time is None else slicing.end_time
         stride = slicing.time_window - slicing.overlap
         count = _count(float(end - start), slicing.time_window, stride, slicing.include_incomplete)
+        if count > _MOST:
+            raise ParameterError(
+                f"time_window must make at most {_MOST:,} slices of a recording, got "
+                f"{slicing.time_window:g} us in {float(end - start):g} us; take longer ones, or "
+                "cut the recording with time_slice: its stamps may jump"
+            )
         starts = np.arange(count) * stride + start
         return np.searchsorted(t, np.stack([starts, starts + slicing.time_window], 1))
     if slicing.event_count is not None:
@@ -99,6 +107,8 @@ def windows(pieces: Iterator[Events] | Events, **slicing: Any) -> Iterator[Event
     start_time : int, optional
         Where the first window begins [us]; at the first event when left out. Windows of time
         without events are given too.
+    end_time : int, optional
+        Where the last whole window ends at the latest [us]; at the last event when left out.
 
     Yields
     ------
@@ -123,31 +133,33 @@ def windows(pieces: Iterator[Events] | Events, **slicing: Any) -> Iterator[Event
 
 def _by_time(pieces: Iterator[Events], cut: Slicing) -> Iterator[Events]:
     held: Events | None = None
-    begin = cut.start_time
     given = 0
     stride = cut.time_window - cut.overlap
-    first, last = begin, None
+    first, last, total = cut.start_time, None, math.inf
     for piece in pieces:
-        if cut.end_time is not None:
-            piece = piece.keep(piece.t < cut.end_time)
         if not len(piece):
             continue
-        if begin is None:
-            first = begin = int(piece.t[0])
+        first = int(piece.t[0]) if first is None else first
+        if cut.end_time is not None:
+            length = float(cut.end_time - first)
+            total = _count(length, cut.time_window, stride, cut.include_incomplete)
         held = _joined(held, piece)
         last = int(held.t[-1])
-        while last >= first + given * stride + cut.time_window:
+        while given < total and last >= first + given * stride + cut.time_window:
             start = first + given * stride
             a, b = np.searchsorted(held.t, (start, start + cut.time_window))
             yield held.keep(slice(int(a), int(b)))
             given += 1
+        if given >= total:
+            return
         left = np.searchsorted(held.t, first + given * stride)
         held = held.keep(slice(int(left), None))
     if held is None:
         return
-    total = given
-    if cut.include_incomplete or not given:
-        total = _count(last - first, cut.time_window, stride, cut.include_incomplete)
+    if cut.end_time is None:
+        total = given
+        if cut.include_incomplete or not given:
+            total = _count(last - first, cut.time_window, stride, cut.include_incomplete)
     for k in range(given, total):
         a, b = np.searchsorted(held.t, (first + k * stride, first + k * stride + cut.time_window))
         yield held.keep(slice(int(a), int(b)))

@@ -32,7 +32,13 @@ class Operation:
 
     def fitted(self, recording: Recording) -> "Operation":
         """The operation that does to the pieces of a recording what this does to all of it."""
-        return self
+        return self.drawn()
+
+    def drawn(self) -> "Operation":
+        """A copy with a seed where there is none: each pass of a recording is the same."""
+        if not is_dataclass(self) or getattr(self, "seed", 0) is not None:
+            return self
+        return replace(self, seed=int(np.random.default_rng().integers(1 << 62)))
 
     def seeded(self, *key: int) -> "Operation":
         """A copy whose random draws belong to ``key`` too, for instance a sample's index."""

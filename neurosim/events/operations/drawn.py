@@ -1,6 +1,7 @@
 """What changes events at random? Augmentations, each with a seed of its own.
 
-``seed`` None draws afresh at each call, as tonic does. A number, or numbers, gives the same
+``seed`` None draws afresh at each call, as tonic does, and once when it is added to a lazy
+recording, whose passes are then alike. A number, or numbers, gives the same
 draws at each call: ``operation.seeded(index)`` makes them a sample's own.
 """
 
@@ -12,7 +13,7 @@ import numpy as np
 from neurosim.checks import integer, number
 from neurosim.errors import ParameterError
 
-from ..columns import EVENT_DTYPE
+from ..columns import EVENT_DTYPE, STAMP_LIMIT
 from ..container import Events
 from ..recording import Recording
 from .base import Operation, Runner
@@ -170,7 +171,8 @@ class TimeJitter(Operation):
 class UniformNoise(Operation):
     """Add ``n`` events, uniform over the sensor, the polarities and the recording's time.
 
-    ``span``: first and last stamp [us] of the noise; the recording's when left out.
+    ``span``: first and last stamp [us] over which the ``n`` are spread; the recording's when
+    left out. Those behind the recording's last event are not given.
     """
 
     sensor_size: Any = None
@@ -180,12 +182,20 @@ class UniformNoise(Operation):
 
     def __post_init__(self) -> None:
         integer("UniformNoise", "n", self.n, low=0, high=1 << 30)
+        if self.span is not None:
+            ends = tuple(self.span) if np.ndim(self.span) == 1 else ()
+            if len(ends) != 2 or not -STAMP_LIMIT < ends[0] <= ends[1] < STAMP_LIMIT:
+                raise ParameterError(
+                    "UniformNoise.span must be (first, last) [us] with first <= last, got "
+                    f"{self.span!r}"
+                )
 
     def fitted(self, recording: Recording) -> "UniformNoise":
         """The time is that of the whole recording, which is run through once."""
         facts = recording.facts()
         span = (facts.t_first, facts.t_last) if facts.n_events else None
-        return self if self.span is not None else replace(self, span=span)
+        made = self.drawn()
+        return made if self.span is not None else replace(made, span=span)
 
     def start(self) -> Runner:
         """Draws all of it; a piece gets what lies before its end."""

@@ -8,6 +8,7 @@ import numpy as np
 from neurosim.checks import array, integer, number
 from neurosim.errors import ParameterError
 
+from ..columns import STAMP_LIMIT
 from ..container import Events
 from .base import Operation, Runner
 
@@ -76,7 +77,13 @@ class Downsample(Operation):
         size = int(np.ceil(round(width * fx, 6))), int(np.ceil(round(height * fy, 6)))
         if max(size) > 65536:
             raise ParameterError(f"Downsample: the sensor must be <= 65536, got {size}")
-        t = events.t if factor == 1 else (events.t * factor).astype(np.int64)
+        t = events.t if factor == 1 else events.t * factor
+        if len(t) and max(abs(t[0]), abs(t[-1])) >= STAMP_LIMIT:
+            raise ParameterError(
+                "Downsample.time_factor must keep every stamp > -2**62 and < 2**62 us, got "
+                f"{factor:g} for {events.t[0]}..{events.t[-1]}"
+            )
+        t = t.astype(np.int64)
         x, y = (events.x * fx).astype(np.uint16), (events.y * fy).astype(np.uint16)
         return events.replaced(x=x, y=y, t=t, sensor_size=size)
 
