@@ -84,14 +84,20 @@ class EventsToSpikes:
             duration=duration,
         )
 
-    def stream(self, source: Recording | Iterable[Events]) -> "SpikeStream":
+    def stream(self, source: Recording | Events | Iterable[Events]) -> "SpikeStream":
         """Encode a recording, or windows of a live camera, piece by piece while a run asks.
 
         Parameters
         ----------
-        source : Recording or iterable of Events
+        source : Recording, Events or iterable of Events
             In order of time. A recording can be played again and again, a generator once.
             Stamps that reach back behind a piece that was played are moved to its end.
+
+        Raises
+        ------
+        ParameterError
+            Here, for what cannot be iterated over; in the run, for a piece that is no `Events`
+            or of another sensor than the first.
 
         Examples
         --------
@@ -111,6 +117,13 @@ class EventsToSpikes:
                 "EventsToSpikes.duration must be None for a stream, which ends with the run, got "
                 f"{self.duration}; cut the recording with crop(t=(start, stop))"
             )
+        if isinstance(source, Events):
+            source = (source,)
+        if not isinstance(source, Recording | Iterable) or isinstance(source, str | bytes):
+            raise ParameterError(
+                "EventsToSpikes.stream: source must be a Recording or an iterable of Events, got "
+                f"{type(source).__name__}; open a path with neurosim.events.open"
+            )
         return SpikeStream(encoder=self, source=source)
 
 
@@ -122,11 +135,23 @@ class SpikeStream:
     source: Recording | Iterable[Events]
 
     def __iter__(self) -> Iterator[Encoded]:
-        encoder, last = self.encoder, None
+        encoder, last, sensor = self.encoder, None, None
         pieces = self.source.pieces() if isinstance(self.source, Recording) else self.source
         for events in pieces:
+            if not isinstance(events, Events):
+                raise ParameterError(
+                    "EventsToSpikes.stream: every piece of source must be Events, got "
+                    f"{type(events).__name__}"
+                )
             if not len(events):
                 continue
+            sensor = sensor or (*events.sensor_size, events.n_polarities)
+            if sensor != (*events.sensor_size, events.n_polarities):
+                raise ParameterError(
+                    "EventsToSpikes.stream: every piece must have the first one's (W, H, P) "
+                    f"{sensor}, got {(*events.sensor_size, events.n_polarities)}; make the pieces "
+                    "with sensor_size="
+                )
             if encoder.start_us is None:
                 encoder = replace(encoder, start_us=int(events.t[0]))
             if last is not None and events.t[0] < last:

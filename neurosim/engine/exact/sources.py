@@ -94,7 +94,13 @@ class GivenTimes:
 
     def follow(self, stream: Any, origin: float) -> None:
         """Read a stream of (times, ids) from now on; its times count from ``origin``."""
-        self.stream, self.origin, self.reached = iter(stream), origin, origin
+        try:
+            self.stream, self.origin, self.reached = iter(stream), origin, origin
+        except TypeError:
+            raise ParameterError(
+                f"inputs[{self.name!r}] must be a pair (times, ids), or a stream: something that "
+                f"can be iterated over and gives such pairs in order of time, got {stream!r}"
+            ) from None
 
     def _read(self, end: float) -> None:
         """Take pieces from the stream until one goes beyond ``end``."""
