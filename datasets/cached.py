@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +41,8 @@ class Cached:
     Raises
     ------
     ParameterError
-        The folder is of another data set, or a sample cannot be kept.
+        The folder is of another data set, a sample cannot be kept, or there is no ``key`` though
+        the data set's ``repr`` holds addresses, which other objects get another time.
 
     Examples
     --------
@@ -83,6 +85,11 @@ class Cached:
 
     def _key(self) -> str:
         key = repr(self.dataset) if self.key is None else str(self.key)
+        if self.key is None and re.search(r" at 0x[0-9a-fA-F]+", key):
+            raise ParameterError(
+                "Cached.key must say what the samples are where the data set's repr does not, got "
+                f"{_around(key, key.index(' at 0x'))!r}; say key='data set, transform, version'"
+            )
         state = getattr(self.dataset, "state", None)
         return key if state is None else f"{key}; files {state()}"
 
@@ -102,8 +109,19 @@ class Cached:
         path = Path(self.folder) / f"{index:08d}.sample"
         found = _read(path, index)
         if found is None:
-            found = self.dataset[index]
-            write_whole(path, _packed(index, *found), owner="Cached")
+            sample, target = self._computed(index)
+            content = _packed(index, sample, target)
+            write_whole(path, content, owner="Cached")
+            found = _unpacked(content, index)  # the same at first as ever after
+        return found
+
+    def _computed(self, index: int) -> tuple[Any, Any]:
+        found = self.dataset[index]
+        if not isinstance(found, tuple | list) or len(found) != 2:
+            raise ParameterError(
+                "Cached.dataset must give (sample, target), got "
+                f"{type(found).__name__} at {index}; add a transform that makes one"
+            )
         return found
 
 
@@ -115,7 +133,7 @@ def _around(text: str, place: int) -> str:
 def _packed(index: int, sample: Any, target: Any) -> bytes:
     """SHA-256 of what follows, then an .npz archive."""
     arrays: dict[str, Any] = {}
-    target = target.item() if hasattr(target, "item") else target
+    target = target.tolist() if isinstance(target, np.ndarray | np.generic) else target
     about: dict[str, Any] = {"index": index, "target": target}
     if isinstance(sample, Events):
         arrays = {name: getattr(sample, name) for name in _COLUMNS}
@@ -124,6 +142,7 @@ def _packed(index: int, sample: Any, target: Any) -> bytes:
             "n_polarities": sample.n_polarities,
             "source": sample.source,
             "notes": list(sample.notes),
+            "n_unsorted": sample.n_unsorted,
         }
     elif isinstance(sample, np.ndarray) and sample.dtype.kind in "iufbc":
         arrays = {"array": sample}
@@ -147,17 +166,20 @@ def _packed(index: int, sample: Any, target: Any) -> bytes:
 def _read(path: Path, index: int) -> tuple[Any, Any] | None:
     """The sample; None when there is none, or it is damaged or another one."""
     with suppress(OSError, ValueError, KeyError, TypeError):
-        content = path.read_bytes()
-        if hashlib.sha256(content[32:]).digest() != content[:32]:
-            return None
-        with np.load(io.BytesIO(content[32:]), allow_pickle=False) as arrays:
-            about = json.loads(arrays["about"].tobytes())
-            if about["index"] != index:
-                return None
-            if "events" not in about:
-                return arrays["array"], about["target"]
-            known = about["events"]
-            known["sensor_size"] = tuple(known["sensor_size"])
-            known["notes"] = tuple(known["notes"])
-            return Events.trusted(*(arrays[c] for c in _COLUMNS), **known), about["target"]
+        return _unpacked(path.read_bytes(), index)
     return None
+
+
+def _unpacked(content: bytes, index: int) -> tuple[Any, Any] | None:
+    if hashlib.sha256(content[32:]).digest() != content[:32]:
+        return None
+    with np.load(io.BytesIO(content[32:]), allow_pickle=False) as arrays:
+        about = json.loads(arrays["about"].tobytes())
+        if about["index"] != index:
+            return None
+        if "events" not in about:
+            return arrays["array"], about["target"]
+        known = about["events"]
+        known["sensor_size"] = tuple(known["sensor_size"])
+        known["notes"] = tuple(known["notes"])
+        return Events.trusted(*(arrays[c] for c in _COLUMNS), **known), about["target"]

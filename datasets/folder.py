@@ -28,7 +28,8 @@ class EventFolder:
         Which files, as in :meth:`pathlib.Path.glob`.
     label : str, optional
         Regular expression with one group, searched in the path below ``root`` (with
-        ``/``): its text is the class. Without it the class is the file's folder.
+        ``/``): its text is the class. Without it the class is the name of the file's folder, so
+        that ``train/cat`` and ``test/cat`` are one class.
     transform : callable, optional
         Of `Events`; an operation with a seed draws for each sample anew, by its index.
     classes : tuple of str
@@ -81,9 +82,9 @@ class EventFolder:
 
     def _class(self, path: Path) -> str:
         if self.label is None:
-            return path.parent.name
+            return path.parent.name or Path(self.root).resolve().name
         found = re.search(self.label, path.as_posix())
-        if not found or not found.groups():
+        if not found or not found.groups() or found.group(1) is None:
             raise ParameterError(
                 "EventFolder.label must be a regular expression with a group that every path "
                 f"matches, got {self.label!r} for {path}"

@@ -12,6 +12,8 @@ from neurosim.errors import ParameterError
 from neurosim.events import Events, Recording
 from neurosim.events.adapters import seeded
 
+_MOST_WINDOWS = 1 << 24
+
 
 @dataclass(frozen=True, slots=True)
 class Subset:
@@ -60,6 +62,8 @@ def split(dataset: Any, shares: Sequence[float], *, seed: int = 0) -> tuple[Subs
     >>> len(train), len(test), sum(test.targets)
     (24, 6, 4)
     """
+    if np.ndim(shares) != 1 or not len(shares):
+        raise ParameterError(f"split.shares must be a sequence such as (0.8, 0.2), got {shares!r}")
     for share in shares:
         number("split", "shares", share, above=0, high=1)
     if sum(shares) > 1 + 1e-9:
@@ -69,6 +73,11 @@ def split(dataset: Any, shares: Sequence[float], *, seed: int = 0) -> tuple[Subs
             f"split.dataset must have targets, a class per sample, got {type(dataset).__name__}"
         )
     targets = np.asarray(dataset.targets)
+    if targets.ndim != 1 or targets.dtype.kind not in "biufU":
+        raise ParameterError(
+            "split.dataset.targets must be one number or word per sample, got shape "
+            f"{targets.shape} of {targets.dtype}; for one-hot rows take argmax(axis=1)"
+        )
     rng = np.random.default_rng(integer("split", "seed", seed, low=0))
     edges = np.concatenate(([0.0], np.cumsum(shares)))
     parts: list[list[int]] = [[] for _ in shares]
@@ -127,6 +136,12 @@ class EventWindows:
                 continue
             first = int(events.t[0])
             count = max((int(events.t[-1]) - first) // window, 1)
+            if count > _MOST_WINDOWS:
+                raise ParameterError(
+                    f"EventWindows.time_window must make at most {_MOST_WINDOWS:,} windows of a "
+                    f"recording, got {window} us for recording {k} of {events.duration_us} us; "
+                    "take longer ones, or cut it with time_slice: its stamps may jump"
+                )
             edges = np.searchsorted(events.t, first + window * np.arange(count + 1))
             for i in np.flatnonzero(np.diff(edges) >= self.least).tolist():
                 places.append((k, int(edges[i]), int(edges[i + 1]), first + i * window))

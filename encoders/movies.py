@@ -1,6 +1,7 @@
 """How does a film become images for the camera model? Grey, linear in light, with times."""
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,8 @@ def read_movie(
     Parameters
     ----------
     path : path
-        A folder is read in the order of its names.
+        A folder is read in the order of its names, numbers in them by value: 2.png before
+        10.png.
     frames_per_s : float
         Images per second of the scene.
     linear : bool
@@ -56,7 +58,7 @@ def read_movie(
     path = Path(path)
     files = [path]
     if path.is_dir():
-        files = sorted(p for p in path.iterdir() if p.suffix.lower() in _PICTURES)
+        files = sorted((p for p in path.iterdir() if p.suffix.lower() in _PICTURES), key=_place)
     frames: list[np.ndarray] = []
     for file in files:
         for grey in _pictures(file, linear):
@@ -76,6 +78,12 @@ def read_movie(
             f"{path}: a film must have at least one picture, got none; check the path"
         )
     return np.stack(frames), np.arange(len(frames)) * (1e6 / rate)
+
+
+def _place(file: Path) -> tuple[list[tuple[int, str]], str]:
+    """Sorts names as text, but the whole numbers in them by value."""
+    parts = re.split(r"([0-9]+)", file.name)
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in parts], file.name
 
 
 def _pictures(file: Path, linear: bool) -> Any:

@@ -3,6 +3,7 @@
 import json
 import pickle
 import tracemalloc
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -124,6 +125,40 @@ def test_a_damaged_recording_of_a_folder_is_an_error(folder):
         EventFolder(root=folder, pattern="**/*.es")[0]
 
 
+@pytest.mark.parametrize("engine", ["clock", "event"])
+def test_what_is_no_stream_of_one_sensor_is_refused(tmp_path, engine):
+    e = ev.Events(x=[0, 3], y=[0, 1], t=[0, 900], p=[0, 1], sensor_size=(4, 2))
+    other = ev.Events(x=[0], y=[0], t=[1500], p=[1], sensor_size=(3, 2))
+    net = ns.Network()
+    net.add(ns.SpikeSource(16), "camera")
+    encode = ns.encoders.EventsToSpikes(start_us=0)
+    counts = ns.simulate(net, 3.0, engine=engine, inputs={"camera": encode.stream(e)}).counts
+    assert counts["camera"].sum() == 2
+    empty = ev.Events(x=[], y=[], t=[])  # of a window in which nothing was seen
+    wrong = (
+        ([e, empty, other], r"must have the first one's \(W, H, P\) \(4, 2, 2\)"),
+        ([e, (1, 2)], "every piece of source must be Events, got tuple"),
+    )
+    for pieces, match in wrong:
+        with pytest.raises(ParameterError, match=match):
+            ns.simulate(net, 3.0, engine=engine, inputs={"camera": encode.stream(pieces)})
+    with pytest.raises(ParameterError, match=r"inputs\['camera'\] must be a pair"):
+        recording = ev.open(ev.write(e, tmp_path / "a.es"))
+        ns.simulate(net, 3.0, engine=engine, inputs={"camera": recording})
+    with pytest.raises(
+        ParameterError, match="must be a Recording or an iterable of Events, got str"
+    ):
+        encode.stream("a.es")
+
+
+@pytest.mark.parametrize("targets", [np.eye(3), [None, 1], [(0, 1), (1, 0)]], ids=str)
+def test_a_split_needs_one_class_per_sample(targets):
+    with pytest.raises(ParameterError, match=r"targets must be one number or word per sample"):
+        split(SimpleNamespace(targets=targets), (0.5, 0.5))
+    with pytest.raises(ParameterError, match=r"split\.shares must be a sequence"):
+        split(SimpleNamespace(targets=[0, 1]), 0.5)
+
+
 def test_splits_are_disjoint_and_share_every_class():
     class Data:
         targets = tuple([0] * 30 + [1] * 70)
@@ -239,6 +274,35 @@ def test_the_cache_of_a_folder_knows_its_files_and_its_places(tmp_path):
 def test_the_cache_refuses_what_it_cannot_keep(tmp_path):
     with pytest.raises(ParameterError, match="must give Events or arrays of numbers, got str"):
         Cached(Counting(lambda index: "text"), tmp_path, key="a")[0]
+    with pytest.raises(ParameterError, match=r"must give \(sample, target\), got tuple at 0"):
+        data = Single((recording(5), 1, 2))
+        Cached(data, tmp_path, key="a")[0]
+    with pytest.raises(ParameterError, match=r"Cached\.key must say what the samples are"):
+        Cached(Single(None), tmp_path / "b")
+
+
+class Single:
+    """One sample, and a repr with an address."""
+
+    def __init__(self, sample):
+        self.sample = sample
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return self.sample
+
+
+@pytest.mark.parametrize(
+    "target", [(1, 2), np.array([3, 4]), np.int64(5), {"box": (1, 2)}], ids=str
+)
+def test_a_sample_is_the_same_when_computed_and_when_read(tmp_path, target):
+    e = ev.Events(x=[0, 1], y=[0, 0], t=[5, 1])  # out of order
+    cached = Cached(Single((e, target)), tmp_path, key="a")
+    computed, read = cached[0], cached[0]
+    assert repr(computed) == repr(read) and read[0].n_unsorted == 1
+    assert type(computed[1]) is type(read[1])
 
 
 def test_samples_of_different_lengths_become_a_batch():
@@ -269,6 +333,10 @@ def test_a_film_becomes_linear_light_and_then_events(tmp_path):
     np.testing.assert_allclose(linear[:, 0, 0], np.array(greys) / 255)
     events = ns.encoders.CameraModel()(frames, times)
     assert events.n_on == len(events) > 0
+    (tmp_path / "f").mkdir()
+    for k in (0, 1, 2, 10):
+        image.new("L", (2, 2), 20 * k).save(tmp_path / "f" / f"frame{k}.png")
+    assert np.all(np.diff(read_movie(tmp_path / "f", frames_per_s=1)[0][:, 0, 0]) > 0)
     with pytest.raises(FormatError, match="must be a picture that Pillow reads"):
         (tmp_path / "b.png").write_bytes(b"no picture")
         read_movie(tmp_path / "b.png", frames_per_s=1)
