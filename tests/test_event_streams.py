@@ -59,6 +59,30 @@ def test_a_stream_gives_the_spikes_of_its_pieces_whatever_the_chunk(chunk):
     assert trains(streamed) == trains(whole)
 
 
+@pytest.mark.parametrize("size", [7, 11])
+def test_a_saved_simulation_goes_on_with_its_stream(tmp_path, size):
+    def pieces(size, times=GIVEN[0]):
+        return ((times[k : k + size], GIVEN[1][k : k + size]) for k in range(0, 200, size))
+
+    whole = ns.EventSimulator(noisy()).run(60.0, inputs={"in": GIVEN})
+    first = ns.EventSimulator(noisy())
+    before = first.run(22.0, inputs={"in": pieces(7)})
+    path = first.save(tmp_path / "state.h5")
+    second = ns.EventSimulator(noisy())
+    for inputs, match in (
+        (None, r"inputs must have the stream of source 'in'"),
+        ({"in": pieces(7, GIVEN[0] + 1.0)}, "must be the stream that the saved simulation was"),
+        ({"in": iter(())}, r"got another, of 0 until 0 ms"),
+        ({"noise": None}, r"must name a SpikeSource, one of \['in'\], got 'noise'"),
+    ):
+        with pytest.raises(ParameterError, match=match):
+            second.load(path, inputs=inputs)
+    second.load(path, inputs={"in": pieces(size)})
+    assert trains(before, second.run(38.0)) == trains(whole)
+    second.load(path, inputs={"in": None})
+    assert second.run(38.0).counts["in"].sum() < before.counts["in"].sum()
+
+
 def test_a_batch_is_each_sample_alone_for_any_number_of_threads():
     samples = [{"in": ([float(k), 2.0 * k], [0, 1])} for k in range(5)]
     one = ns.EventSimulator(noisy()).batch(40.0, samples)

@@ -5,22 +5,24 @@
 ``/populations/<k>/counts``    int64 (n,), spikes so far
 ``/neurons/last``, ``due``     float64, time of the state; no crossing before
 ``/flight/...``                arrivals to come: times, weights, codes
-``/sources/<k>/...``           positions of generators, inputs not yet consumed
+``/sources/<k>/...``           positions of generators and streams, inputs not yet consumed
 ``/run``                       of a long run: how far it is, which files belong to it
 attributes                     t, version, and a fingerprint of the network
 =============================  =============================================================
 """
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ...errors import FormatError
+from ...errors import FormatError, ParameterError
 from ...files import write_whole
 from ..checkpoint import describe, read_group, write_group
 from .loop import ExactLoop
+from .sources import GivenTimes
 
 _VERSION = 1
 _FLIGHT = ("times", "weights", "codes")
@@ -65,13 +67,19 @@ def _like(file: Any, name: str, array: np.ndarray, path: Path) -> np.ndarray:
     return found.astype(array.dtype)[...]
 
 
-def load_state(loop: ExactLoop, path: str | Path) -> dict[str, Any]:
+def load_state(
+    loop: ExactLoop, path: str | Path, inputs: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """Take over a saved state; returns what ``run`` was saved with it.
+
+    ``inputs`` has the streams that the simulation was reading, from their beginning.
 
     Raises
     ------
     FormatError
         The file is no checkpoint, is damaged, or belongs to another network.
+    ParameterError
+        A stream that was being read is not given, or is another one.
     """
     import h5py
 
@@ -100,6 +108,9 @@ def load_state(loop: ExactLoop, path: str | Path) -> dict[str, Any]:
     except (OSError, KeyError, TypeError, ValueError) as error:
         raise FormatError(f"{path}: must be a whole checkpoint ({error})") from None
     _check_flight(loop, coming, path)
+    if any(np.shape(saved.get("stream", np.zeros(4))) != (4,) for saved in sources.values()):
+        raise FormatError(f"{path}: a source's stream must have shape (4,)")
+    _follow_on(loop, sources, inputs or {})
     loop.reset()
     for k, saved in sources.items():
         loop.sources[k].restore(saved)
@@ -108,6 +119,30 @@ def load_state(loop: ExactLoop, path: str | Path) -> dict[str, Any]:
     built.neurons.last[:], built.neurons.due[:] = times
     loop.go_on(t, coming)
     return run
+
+
+def _follow_on(
+    loop: ExactLoop, saved: dict[int, dict[str, Any]], inputs: Mapping[str, Any]
+) -> None:
+    """Put into ``saved`` states of sources the streams that they were reading, skipped forward."""
+    given = {k: s for k, s in loop.sources.items() if isinstance(s, GivenTimes)}
+    reading = [k for k in given if "stream" in saved[k] and saved[k]["stream"][0]]
+    unknown = set(inputs) - {given[k].name for k in given}
+    if unknown:
+        raise ParameterError(
+            f"EventSimulator: inputs must name a SpikeSource, one of "
+            f"{[s.name for s in given.values()]}, got {min(unknown)!r}"
+        )
+    for k in reading:
+        name = given[k].name
+        if name not in inputs:
+            raise ParameterError(
+                f"EventSimulator: inputs must have the stream of source {name!r}, which the saved "
+                f"simulation was reading; pass inputs={{{name!r}: stream}}, from its beginning, or "
+                "None to go on without it"
+            )
+        if inputs[name] is not None:
+            saved[k]["rest"] = given[k].behind(inputs[name], saved[k])
 
 
 def _check_flight(loop: ExactLoop, coming: list[np.ndarray], path: Path) -> None:

@@ -129,15 +129,20 @@ class EventSimulator:
         self._check_whole()
         return save_state(self.loop, path)
 
-    def load(self, path: str | Path) -> None:
+    def load(self, path: str | Path, *, inputs: Mapping[str, Any] | None = None) -> None:
         """Go on from a state saved by a simulation of the same network.
+
+        ``inputs`` gives again, from their beginning, the streams that were being read; they
+        are skipped forward. Spikes given as (times, ids) are in the file.
 
         Raises
         ------
         FormatError
             The file is no checkpoint, is damaged, or belongs to another network.
+        ParameterError
+            A stream is not given, or is another one.
         """
-        load_state(self.loop, path)
+        load_state(self.loop, path, inputs)
         self.switches.reset(self.t)
         self.whole = True
 

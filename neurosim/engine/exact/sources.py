@@ -1,5 +1,7 @@
 """When do sources spike? Exact times, chunk by chunk."""
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -75,16 +77,51 @@ class GivenTimes:
         """Back to time 0, with the spikes of the description."""
         self.given = self.own
         self.stream: Any = None
+        self.origin, self.reached, self.n_read = 0.0, 0.0, 0
 
     def state(self) -> dict[str, np.ndarray]:
         """What a saved simulation needs to go on."""
-        return dict(zip(_GIVEN, self.given, strict=False))
+        place = [self.stream is not None, self.origin, self.reached, self.n_read]
+        return dict(zip(_GIVEN, self.given, strict=False)) | {"stream": np.array(place, float)}
 
-    def restore(self, saved: dict[str, np.ndarray]) -> None:
-        """Take over a saved state."""
+    def restore(self, saved: dict[str, Any]) -> None:
+        """Take over a saved state, and a stream from :meth:`behind` if it was reading one."""
         kinds = zip(_GIVEN[: len(self.given)], (np.float64, np.int32, np.float64), strict=False)
         self.given = tuple(saved[name].astype(kind) for name, kind in kinds)
-        self.stream = None
+        self.stream = saved.get("rest")
+        if self.stream is not None:
+            _, self.origin, self.reached, n_read = saved["stream"].tolist()
+            self.n_read = int(n_read)
+
+    def behind(self, stream: Any, saved: dict[str, np.ndarray]) -> Iterator:
+        """A stream, given from its beginning, behind the spikes that a saved state has read."""
+        _, origin, reached, n_read = saved["stream"].tolist()
+        pieces, left, last, rest = self._pieces(stream), int(n_read), origin, ()
+        while left > 0 and (piece := next(pieces, None)) is not None:
+            spikes = given_spikes("EventSimulator", self._owner, piece, self.n, self.graded)
+            last = max(last, float(spikes[0][:left].max(initial=0.0)) + origin)
+            rest = tuple(a[left:] for a in spikes)
+            left -= spikes[0].size
+        if left > 0 or last != reached:
+            raise ParameterError(
+                f"EventSimulator: {self._owner} must be the stream that the saved simulation was "
+                f"reading, from its beginning: {int(n_read):,} spikes until {reached - origin:g} "
+                f"ms, got another, of {int(n_read) - max(left, 0):,} until {last - origin:g} ms"
+            )
+        return chain((rest,), pieces) if rest and rest[0].size else pieces
+
+    @property
+    def _owner(self) -> str:
+        return f"inputs[{self.name!r}]"
+
+    def _pieces(self, stream: Any) -> Iterator:
+        try:
+            return iter(stream)
+        except TypeError:
+            raise ParameterError(
+                f"{self._owner} must be a pair (times, ids), or a stream: something that can be "
+                f"iterated over and gives such pairs in order of time, got {stream!r}"
+            ) from None
 
     def add(self, spikes: tuple[np.ndarray, ...], origin: float = 0.0) -> None:
         """Add spikes (checked); their times count from ``origin``."""
@@ -94,17 +131,12 @@ class GivenTimes:
 
     def follow(self, stream: Any, origin: float) -> None:
         """Read a stream of (times, ids) from now on; its times count from ``origin``."""
-        try:
-            self.stream, self.origin, self.reached = iter(stream), origin, origin
-        except TypeError:
-            raise ParameterError(
-                f"inputs[{self.name!r}] must be a pair (times, ids), or a stream: something that "
-                f"can be iterated over and gives such pairs in order of time, got {stream!r}"
-            ) from None
+        self.stream = self._pieces(stream)
+        self.origin, self.reached, self.n_read = origin, origin, 0
 
     def _read(self, end: float) -> None:
         """Take pieces from the stream until one goes beyond ``end``."""
-        owner = f"inputs[{self.name!r}]"
+        owner = self._owner
         while self.stream is not None and self.reached < end:
             piece = next(self.stream, None)
             if piece is None:
@@ -119,6 +151,7 @@ class GivenTimes:
                     f"{self.reached - self.origin:g} ms; sort the stream"
                 )
             self.reached = max(self.reached, float(times.max(initial=self.reached)))
+            self.n_read += times.size
             self.add(spikes, self.origin)
 
     def before(self, end: float) -> tuple[np.ndarray, ...]:
