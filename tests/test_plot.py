@@ -189,6 +189,15 @@ def test_importing_plots_imports_no_matplotlib_and_drawing_no_pyplot():
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.parametrize("draw", [plot.scatter, plot.pixels])
+def test_neither_polarity_hides_the_other(draw):
+    e = Events(x=[0, 1, 2, 3], y=[0] * 4, t=[0, 5, 6, 9], p=[1, 0, 1, 0])
+    (points,) = draw(e).collections
+    colours = points.get_facecolors()
+    assert np.all(colours[0] == colours[2]) and np.all(colours[1] == colours[3])
+    assert np.any(colours[0] != colours[1])  # in order of time, not one after the other
+
+
 @pytest.mark.parametrize("size", [(240, 180), (34, 34), (640, 100)])
 @pytest.mark.parametrize("draw", [plot.frame, plot.time_surface, plot.pixels])
 def test_pictures_of_recordings_cut_no_label_off(draw, size):

@@ -65,11 +65,11 @@ def frame(events: Any, *, t: tuple[int, int] | None = None, ax: "Axes | None" = 
     ax.set_ylabel("y (pixels)")
     if events.n_polarities == 2:
         _legend(ax, int(on.sum()), int(off.sum()))
-    if len(events):
-        first, last = (int(events.t[0]), int(events.t[-1])) if t is None else t
-        title = f"{int(both.sum()):,} events, {(last - first) / 1e3:.4g} ms"
-        lines = [title, *getattr(events, "notes", ())[:3]]  # what was dropped or assumed
-        ax.set_title("\n".join(lines), fontsize="small", loc="left")
+    ends = (int(events.t[0]), int(events.t[-1])) if len(events) else (0, 0)
+    first, last = ends if t is None else t
+    title = f"{int(both.sum()):,} events, {(last - first) / 1e3:.4g} ms"
+    lines = [title, *getattr(events, "notes", ())[:3]]  # what was dropped or assumed
+    ax.set_title("\n".join(lines), fontsize="small", loc="left")
     return ax
 
 

@@ -38,6 +38,15 @@ def _milliseconds(events: Any) -> np.ndarray:
     return (events.t - (events.t[0] if len(events.t) else 0)) / 1e3
 
 
+def _colours(ax: "Axes", events: Any, which: np.ndarray) -> np.ndarray:
+    """A colour per event: in order of time, so that neither polarity hides the other."""
+    for polarity, colour, name in _KINDS:
+        if events.n_polarities == 2 and np.any(events.p[which] == polarity):
+            ax.plot([], [], *([[]] if hasattr(ax, "set_zlabel") else []), ".", ms=1.2, color=colour,
+                    mew=0, label=name)  # fmt: skip
+    return np.array([_OFF, _ON])[events.p[which]]
+
+
 def scatter(events: Any, *, most: int = 20_000, seed: int = 0, ax: "Axes | None" = None) -> "Axes":
     """Draw events as points in x, y and time.
 
@@ -66,14 +75,12 @@ def scatter(events: Any, *, most: int = 20_000, seed: int = 0, ax: "Axes | None"
         raise ParameterError("plot.scatter.ax must be 3-D, got flat axes; leave it out")
     which = _chosen(events, most, seed)
     t = _milliseconds(events)
-    for polarity, colour, name in _KINDS:
-        mine = which[events.p[which] == polarity]
-        if len(mine):
-            label = name if events.n_polarities == 2 else None
-            ax.scatter(t[mine], events.x[mine], events.y[mine], s=1.5, c=colour, lw=0, label=label)
+    colours = _colours(ax, events, which)
+    ax.scatter(t[which], events.x[which], events.y[which], s=1.5, c=colours, lw=0)
     width, height = events.sensor_size
-    ax.set(xlabel="time (ms)", ylabel="x (pixels)", zlabel="y (pixels)")
+    ax.set(xlabel="time from first event (ms)", ylabel="x (pixels)", zlabel="y (pixels)")
     ax.set(ylim=(0, width), zlim=(height, 0))
+    ax.locator_params(axis="x", nbins=5)  # labels of time stand aslant and close
     if events.n_polarities == 2 and len(which):
         ax.legend(loc="upper right", frameon=False, fontsize="small", markerscale=6)
     _title(ax, events, len(which))
@@ -97,7 +104,7 @@ def time_surface(
     checks.number("plot.time_surface", "tau", tau, above=0, unit="us")
     events = getattr(events, "events", events)
     width, height = events.sensor_size
-    last = np.full((height, width), -np.inf)
+    last, n = np.full((height, width), -np.inf), 0
     if len(events.t):
         at = int(events.t[-1]) if at is None else checks.integer("plot.time_surface", "at", at)
         n = int(np.searchsorted(events.t, at, "right"))
@@ -108,7 +115,7 @@ def time_surface(
     bar = ax.figure.colorbar(image, ax=ax, shrink=0.85)
     bar.set_label(f"exp(-age / {tau / 1e3:g} ms)")
     ax.set(xlabel="x (pixels)", ylabel="y (pixels)")
-    _title(ax, events, len(events.t))
+    _title(ax, events, n)
     return ax
 
 
@@ -120,12 +127,8 @@ def pixels(events: Any, *, most: int = 50_000, seed: int = 0, ax: "Axes | None" 
     which = _chosen(events, most, seed)
     t = _milliseconds(events)
     place = events.y.astype(np.int64) * events.sensor_size[0] + events.x
-    for polarity, colour, name in _KINDS:
-        mine = which[events.p[which] == polarity]
-        if len(mine):
-            label = name if events.n_polarities == 2 else None
-            ax.plot(t[mine], place[mine], ".", ms=1.2, color=colour, mew=0, label=label)
-    ax.set(xlabel="time (ms)", ylabel="pixel (y W + x)")
+    ax.scatter(t[which], place[which], s=1.2, c=_colours(ax, events, which), lw=0)
+    ax.set(xlabel="time from the first event (ms)", ylabel="pixel (y W + x)")
     ax.set_ylim(-0.5, events.sensor_size[0] * events.sensor_size[1] - 0.5)
     if events.n_polarities == 2 and len(which):
         ax.legend(loc="upper left", bbox_to_anchor=(1.01, 1), frameon=False, markerscale=8)

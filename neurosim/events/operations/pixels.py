@@ -66,6 +66,9 @@ class RefractoryPeriod(Operation):
 class Denoise(Operation):
     """Background-activity filter: keep an event when one of its four neighbours had one less
     than ``filter_time`` us ago, of any polarity (Delbruck 2008).
+
+    tonic takes every pixel to have fired at 0 us, and so keeps all that comes before
+    ``filter_time``; here a pixel has not fired before its first event.
     """
 
     filter_time: int
