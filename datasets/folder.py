@@ -13,6 +13,7 @@ from neurosim.checks import integer
 from neurosim.errors import ParameterError
 from neurosim.events import Events
 from neurosim.events.adapters import seeded
+from neurosim.files import checked_path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +61,11 @@ class EventFolder:
     classes: tuple[str, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        root = Path(self.root)
+        root = Path(checked_path("EventFolder", self.root))
         try:
             paths = tuple(sorted(p for p in root.glob(self.pattern) if p.is_file()))
             re.compile(self.label or "")
-        except (re.error, NotImplementedError, ValueError) as error:
+        except (re.error, NotImplementedError, ValueError, TypeError) as error:
             raise ParameterError(
                 "EventFolder.pattern and label must be a pattern of paths below root and a regular "
                 f"expression, got {self.pattern!r} and {self.label!r}: {error}"

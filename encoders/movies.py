@@ -9,6 +9,7 @@ import numpy as np
 
 from neurosim.checks import number
 from neurosim.errors import FormatError, ParameterError
+from neurosim.files import checked_path
 
 from .inputs import MAX_PIXELS
 
@@ -55,7 +56,7 @@ def read_movie(
     ((3, 2, 4), [0.0, 10000.0, 20000.0])
     """
     rate = number("read_movie", "frames_per_s", frames_per_s, above=0, high=1e6, unit="Hz")
-    path = Path(path)
+    path = Path(checked_path("read_movie", path))
     files = [path]
     if path.is_dir():
         files = sorted((p for p in path.iterdir() if p.suffix.lower() in _PICTURES), key=_place)

@@ -103,6 +103,11 @@ class Compose(Operation):
     transforms: Iterable[Callable[[Any], Any]]
 
     def __post_init__(self) -> None:
+        if not isinstance(self.transforms, Iterable):
+            raise ParameterError(
+                "Compose.transforms must be a list of operations, got "
+                f"{type(self.transforms).__name__}"
+            )
         object.__setattr__(self, "transforms", tuple(self.transforms))
 
     def __call__(self, value: Any) -> Any:

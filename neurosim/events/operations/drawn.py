@@ -22,7 +22,10 @@ Seed = int | tuple[int, ...] | None
 
 
 def _rng(seed: Seed) -> np.random.Generator:
-    return np.random.default_rng(None if seed is None else seed)
+    try:
+        return np.random.default_rng(seed)
+    except (TypeError, ValueError):
+        raise ParameterError(f"seed must be None, or integers >= 0, got {seed!r}") from None
 
 
 def _only(owner: str, name: str, value: bool, why: str) -> None:

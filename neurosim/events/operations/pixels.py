@@ -91,7 +91,7 @@ class Decimation(Operation):
     n: int
 
     def __post_init__(self) -> None:
-        integer("Decimation", "n", self.n, low=1)
+        integer("Decimation", "n", self.n, low=1, high=1 << 61)
 
     def start(self) -> Runner:
         """Counts the events of each pixel."""
@@ -150,7 +150,12 @@ class DropPixel(Operation):
                 f"{'neither' if self.coordinates is None else 'both'}"
             )
         if self.coordinates is not None:
-            pairs = tuple((int(x), int(y)) for x, y in self.coordinates)
+            try:
+                pairs = tuple((int(x), int(y)) for x, y in self.coordinates)
+            except (TypeError, ValueError):
+                raise ParameterError(
+                    f"DropPixel.coordinates must be pairs (x, y), got {self.coordinates!r}"
+                ) from None
             object.__setattr__(self, "coordinates", pairs)
         else:
             number("DropPixel", "hot_pixel_frequency", self.hot_pixel_frequency, low=0, unit="Hz")

@@ -24,7 +24,8 @@ class CenterCrop(Operation):
 
     def apply(self, events: Events) -> Events:
         width, height = events.sensor_size
-        size = (self.size, self.size) if np.ndim(self.size) == 0 else tuple(self.size)
+        given = (self.size, self.size) if np.ndim(self.size) == 0 else tuple(self.size)
+        size = [integer("CenterCrop", "size", side) for side in given]
         if len(size) != 2 or not (0 < size[0] <= width and 0 < size[1] <= height):
             raise ParameterError(
                 f"CenterCrop.size must be (W, H) >= 1 and <= the sensor {(width, height)}, got "
@@ -40,6 +41,11 @@ class CropTime(Operation):
 
     min: int = 0
     max: int | None = None
+
+    def __post_init__(self) -> None:
+        number("CropTime", "min", self.min, unit="us")
+        if self.max is not None:
+            number("CropTime", "max", self.max, unit="us")
 
     def apply(self, events: Events) -> Events:
         keep = events.t >= self.min
@@ -66,6 +72,12 @@ class Downsample(Operation):
 
     def apply(self, events: Events) -> Events:
         width, height = events.sensor_size
+        target, factor = self.target_size, self.spatial_factor
+        if np.shape(factor) not in ((), (2,)) or (target is not None and np.shape(target) != (2,)):
+            raise ParameterError(
+                "Downsample: spatial_factor must be one or two numbers and target_size (W, H), got "
+                f"{factor!r} and {target!r}"
+            )
         if self.target_size is not None:
             factors = self.target_size[0] / width, self.target_size[1] / height
         elif np.ndim(self.spatial_factor) == 0:
