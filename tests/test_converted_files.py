@@ -1,6 +1,8 @@
 """Converted networks in files: read back they run bit for bit; damage and strangers are refused."""
 
 import json
+import os
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -94,6 +96,95 @@ def test_what_a_stranger_writes_is_refused(tmp_path, monkeypatch, part, change):
         file["converted"] = np.frombuffer(json.dumps(told).encode(), np.uint8)
     with pytest.raises(FormatError, match=r"network\.h5"):
         Converted.load(path)
+
+
+def _change(told, part, **changed):
+    told[part]["fields"].update(changed)
+
+
+@pytest.mark.parametrize(
+    ("part", "change"),
+    [
+        ("a reset", lambda told: _change(told, "code", reset="backwards")),
+        ("v0", lambda told: _change(told, "code", v0=1e300)),
+        ("hold", lambda told: _change(told, "code", hold=2.0)),
+        ("classes", lambda told: _change(told, "plan", classes={"labels": ["a"]})),
+        ("long labels", lambda told: _change(told, "plan", classes={"labels": ["a" * 9**6] * 99})),
+        ("a report", lambda told: told.update(report="fine")),
+        ("report layers", lambda told: _change(told, "report", layers=[1])),
+        ("an input", lambda told: told["input"].update({"class": "RateCode"})),
+        (
+            "a unit",
+            lambda told: told.update(
+                input={"class": "RateInput", "fields": {"steps": 5, "unit": 0.0, "signed": True}}
+            ),
+        ),
+        (
+            "an endless run",
+            lambda told: told.update(code={"class": "FirstSpikeCode", "fields": {"depth": 10**9}}),
+        ),
+        ("a window", lambda told: told.update(report=_window(10**9))),
+    ],
+)
+def test_what_would_fail_later_is_refused_at_once(tmp_path, monkeypatch, part, change):
+    test_what_a_stranger_writes_is_refused(tmp_path, monkeypatch, part, change)
+
+
+def _window(size):
+    fields = {"window": [size, size], "stride": None, "padding": 0, "by": "largest"}
+    return {"class": "MaxPool", "fields": fields}
+
+
+def _soft(file, _):
+    file["0"] = h5py.SoftLink("/1")
+
+
+def _outside(file, folder):
+    os.mkfifo(folder / "pipe")  # would never end
+    file["0"] = h5py.ExternalLink(str(folder / "pipe"), "x")
+
+
+def _stored_outside(file, _):
+    file.create_dataset("0", (9,), "u1", external=[("/dev/zero", 0, 9)])
+
+
+def _virtual(file, _):
+    file.create_virtual_dataset("0", h5py.VirtualLayout((9,), "f8"))
+
+
+def _many_names(file, _):
+    file["0"] = np.zeros(10_000)
+    for k in range(len(file) - 1, 200):
+        file[str(k)] = file["0"]
+
+
+def _long_text(file, _):
+    file["0"] = np.zeros(3)
+    del file["converted"]
+    file["converted"] = np.full(2**22 + 1, ord("["), np.uint8)
+
+
+@pytest.mark.parametrize(
+    "change", [_soft, _outside, _stored_outside, _virtual, _many_names, _long_text]
+)
+def test_arrays_that_lie_elsewhere_or_twice_are_refused(tmp_path, change):
+    path = small().save(tmp_path / "network.h5")
+    with h5py.File(path, "r+") as file:
+        del file["0"]
+        change(file, tmp_path)
+    with pytest.raises(FormatError, match=r"dataset '|datasets up to"):
+        Converted.load(path)
+
+
+def test_labels_come_back_in_their_own_type_or_are_refused(tmp_path):
+    plan, x = chain(np.random.default_rng(0), (4, 6, 3)), np.full((5, 4), 0.3)
+    for labels in (["é", "b", "long"], np.array(["a", "b", "c"], object), np.array([4, 5, 6])):
+        made = convert(replace(plan, classes=np.asarray(labels)), x, steps=2)
+        read = Converted.load(made.save(tmp_path / "network.h5")).plan.classes
+        assert read.dtype == made.plan.classes.dtype and read.tolist() == list(labels)
+    days = np.array(["2020-01-01", "2021-01-01", "2022-01-01"], "M8[D]")
+    with pytest.raises(ParameterError, match="labels must be numbers or text"):
+        convert(replace(plan, classes=days), x, steps=2).save(tmp_path / "days.h5")
 
 
 def test_arrays_larger_than_their_file_are_refused(tmp_path):

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..errors import FormatError, NeurosimError
+from ..errors import FormatError, NeurosimError, ParameterError
 from ..files import write_whole
 from ..maxpool import MaxPool
 from .build import build
@@ -25,11 +25,11 @@ from .codes import BurstCode, FewSpikeCode, PhaseCode, RateCode, SignedCode
 from .converted import Converted
 from .first_spike import FirstSpikeCode, FirstSpikeInput, build_first_spike
 from .inputs import DirectInput, EventInput, RateInput
-from .methods import MOST_STEPS
 from .operators import Full, Kernel, Listed
 from .plan import Plan, PlanLayer, Term
 from .rates import deepest
 from .report import ConversionReport, LayerReport
+from .stored_checks import check_parts, check_plan
 
 _VERSION = 1
 _CLASSES = {
@@ -40,7 +40,9 @@ _CLASSES = {
         *(DirectInput, RateInput, EventInput, FirstSpikeInput),
     )
 }
-_MOST = {"steps": MOST_STEPS, "period": 20, "most": 100}  # of codes and inputs
+_MOST_TEXT = 2**22  # bytes; a layer takes 1000 of them
+_MOST_PLACES = 2**20  # of a window
+_MOST_LABELS = 2**24  # characters of all labels, each as long as the longest
 _PARTS = ("plan", "code", "input", "thresholds", "biases", "report")
 
 
@@ -52,6 +54,11 @@ def save(converted: Converted, path: str | os.PathLike) -> Path:
     told = {part: _told(getattr(converted, part), arrays) for part in _PARTS}
     told["seed"] = converted.network.seed
     text = np.frombuffer(json.dumps(told).encode(), np.uint8)
+    if text.size > _MOST_TEXT:
+        raise ParameterError(
+            f"Converted.save: layers and labels must take at most {_MOST_TEXT:,} bytes of text, "
+            f"got {text.size:,}; convert with classes=None, or make the network smaller"
+        )
 
     def fill(beside: Path) -> None:
         with h5py.File(beside, "w") as file:
@@ -84,15 +91,16 @@ def load(path: str | os.PathLike) -> Converted:
                     f"{path}: must be a converted network of version {_VERSION}, as "
                     "Converted.save writes it"
                 )
-            text = _array(file, "converted")
-            arrays = [_array(file, str(k)) for k in range(len(file) - 1)]
+            names = ["converted", *(str(k) for k in range(len(file) - 1))]
+            _check_datasets(file, names, path.stat().st_size)
+            text, *arrays = (np.asarray(file[name][()]) for name in names)
             if file.attrs["digest"] != _digest(text, arrays):
                 raise FormatError(f"{path}: is damaged; its digest differs")
         return _built(json.loads(text.tobytes()), arrays)
     except FormatError:
         raise
     except (NeurosimError, OSError, RuntimeError, LookupError, TypeError, ValueError,
-            AttributeError, ArithmeticError) as error:  # fmt: skip
+            AttributeError, ArithmeticError, MemoryError) as error:  # fmt: skip
         raise FormatError(f"{path}: must be a whole converted network ({error})") from None
 
 
@@ -104,12 +112,30 @@ def _digest(text: np.ndarray, arrays: list[np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _array(file: Any, name: str) -> np.ndarray:
-    """Read a dataset that takes no more room in memory than in the file."""
-    found = file[name]
-    if found.dtype.kind not in "biuf" or found.id.get_storage_size() < found.nbytes:
-        raise FormatError(f"{file.filename}: dataset {name!r} must be numbers, not compressed")
-    return np.asarray(found[()])
+def _check_datasets(file: Any, names: list[str], size: int) -> None:
+    """Refuse arrays that lie elsewhere, or take more room in memory than the file.
+
+    Links and storage outside can lead to any file of this machine, or to a pipe that never ends;
+    hard links can give one array many names.
+    """
+    import h5py
+
+    total = 0
+    for name in names:
+        if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+            raise FormatError(f"{file.filename}: dataset {name!r} must lie in the file itself")
+        found = file[name]
+        plain = isinstance(found, h5py.Dataset) and found.chunks is None
+        if not plain or found.is_virtual or found.external or found.dtype.kind not in "biuf":
+            raise FormatError(
+                f"{file.filename}: dataset {name!r} must be plain numbers in the file itself, not "
+                "compressed"
+            )
+        total += found.nbytes
+        if total > size or (name == "converted" and total > _MOST_TEXT):
+            raise FormatError(
+                f"{file.filename}: datasets up to {name!r} have {total:,} bytes, more than they can"
+            )
 
 
 # ------------------------------------------------------------------ objects as JSON and arrays
@@ -120,9 +146,15 @@ def _told(value: Any, arrays: list[np.ndarray]) -> Any:
         value = value.item()
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
-    if isinstance(value, np.ndarray) and value.dtype.kind in "OU":
-        return {"labels": value.tolist()}
     if isinstance(value, np.ndarray):
+        text = value.dtype.kind in "OU"
+        if text and all(isinstance(label, str) for label in value.flat):
+            return {"labels": value.tolist(), "object": value.dtype.kind == "O"}
+        if value.dtype.kind not in "biuf":
+            raise ParameterError(
+                f"Converted.save: labels must be numbers or text, got {value.dtype} such as "
+                f"{value.flat[0]!r}; convert with classes=[str(label), ...]"
+            )
         arrays.append(value)
         return {"array": len(arrays) - 1}
     if isinstance(value, (tuple, list)):
@@ -147,9 +179,14 @@ def _made(told: Any, arrays: list[np.ndarray], plan: Plan | None = None) -> Any:
     if not isinstance(told, dict):
         return told
     if "labels" in told:
-        return np.array(told["labels"])
+        labels, kind = told["labels"], object if told.get("object") else None
+        if not all(isinstance(label, str) for label in labels):
+            raise ValueError("labels must be text")
+        if len(labels) * max(map(len, labels), default=0) > _MOST_LABELS:
+            raise ValueError(f"labels must have at most {_MOST_LABELS:,} characters")
+        return np.array(labels, kind)
     if "array" in told:
-        return arrays[told["array"]]
+        return arrays[checks.integer("Converted", "array", told["array"], low=0)]
     if "names" in told:
         return {key: _made(one, arrays, plan) for key, one in told["names"].items()}
     if "links" in told:
@@ -161,6 +198,8 @@ def _made(told: Any, arrays: list[np.ndarray], plan: Plan | None = None) -> Any:
         return links
     kind = _CLASSES[told["class"]]
     own = {f.name: _made(told["fields"][f.name], arrays, plan) for f in _kept(kind)}
+    if kind is MaxPool:
+        checks.integer("Converted", "window", math.prod(own["window"]), low=1, high=_MOST_PLACES)
     if any(f.name == "plan" for f in fields(kind)):
         own["plan"] = plan
     return kind(**own)
@@ -171,19 +210,12 @@ def _made(told: Any, arrays: list[np.ndarray], plan: Plan | None = None) -> Any:
 
 def _built(told: dict[str, Any], arrays: list[np.ndarray]) -> Converted:
     plan = _made(told["plan"], arrays)
-    _check_plan(plan)
+    check_plan(plan)
     parts = {part: _made(told[part], arrays, plan) for part in _PARTS if part != "plan"}
     code, how, thresholds, biases = (
         parts[part] for part in ("code", "input", "thresholds", "biases")
     )
-    for layer in plan.layers:
-        checks.array("Converted", "biases", biases[layer.name], shape=layer.shape)
-        if layer.spiking:
-            checks.number("Converted", "threshold", thresholds[layer.name], above=0.0)
-    for part in (code, how):
-        for name, most in _MOST.items():
-            if hasattr(part, name) and not isinstance(part, FirstSpikeCode):
-                checks.integer("Converted", name, getattr(part, name), low=1, high=most)
+    check_parts(plan, parts)
     seed = checks.integer("Converted", "seed", told["seed"], low=0)
     if isinstance(code, FirstSpikeCode):
         network = build_first_spike(plan, how, thresholds=thresholds, seed=seed)
@@ -192,33 +224,3 @@ def _built(told: dict[str, Any], arrays: list[np.ndarray]) -> Converted:
         network = build(plan, code, how, thresholds=thresholds, biases=biases, seed=seed)
         duration = code.last(deepest(plan)) + 1
     return Converted(network=network, plan=plan, duration=duration, **parts)
-
-
-def _check_plan(plan: Plan) -> None:
-    """Refuse layers that do not follow from one another."""
-    n = plan.n_in
-    sizes = {n, math.prod(plan.input_shape), plan.order.size}
-    if len(sizes) > 1 or not np.array_equal(np.sort(plan.order), np.arange(n)):
-        raise ValueError(f"the input must have {plan.n_in} places in some order")
-    known = {plan.input: plan.shape}
-    for layer in plan.layers:
-        if layer.bias.shape != layer.shape or not layer.terms:
-            raise ValueError(f"layer {layer.name!r} must have a bias of shape {layer.shape}")
-        for term in layer.terms:
-            pre, post = term.operator.pre, term.operator.post
-            if pre != known[term.source] or (layer.pool is None and post != layer.shape):
-                raise ValueError(f"layer {layer.name!r} has a term from {pre} to {post}")
-            _check_operator(term.operator)
-        known[layer.name] = layer.shape
-
-
-def _check_operator(operator: Any) -> None:
-    n_pre, n_post = math.prod(operator.pre), math.prod(operator.post)
-    if isinstance(operator, Kernel):
-        fits = math.prod(operator.space) * operator.kernel.shape[0] == n_post
-    elif isinstance(operator, Full):
-        fits = operator.weight.shape == (n_pre, n_post)
-    else:
-        fits = operator.links.shape == (n_post, n_pre)
-    if not fits:
-        raise ValueError(f"a {type(operator).__name__} does not lead to {operator.post}")
