@@ -75,3 +75,35 @@ def test_what_cannot_be_trained_is_refused_with_a_remedy():
         fine_tune(net(), np.ones((2, 6)), [0])
     with pytest.raises(ParameterError, match="levels must be >= 1"):
         set_levels(net(), 0)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m, x, y: quantise(m, x[:, :2]), "cannot take a sample of shape"),
+        (lambda m, x, y: quantise(m, x[:0]), "one sample at least"),
+        (lambda m, x, y: quantise("net.pt", x), "must be a torch.nn.Module, got str"),
+        (lambda m, x, y: set_levels(m, 2), "must have quantised activations, got none"),
+        (lambda m, x, y: staged(m, x, y, levels=4), "falling numbers, got 4"),
+        (lambda m, x, y: fine_tune(m, x, np.eye(2)[y]), "one class for each sample"),
+        (lambda m, x, y: fine_tune(m, x, y + 5), "fine_tune.y must be >= 0 and <= 2"),
+        (lambda m, x, y: fine_tune(m, x, y * 0.5), "numbers of classes from 0, got 0.5"),
+        (lambda m, x, y: fine_tune(m, x, y, rate=float("nan")), "rate must be > 0"),
+        (lambda m, x, y: fine_tune(m, x, y, seed="one"), "seed must be an integer"),
+        (lambda m, x, y: fine_tune(torch.nn.ReLU(), np.abs(x), y * 0), "parameters to train"),
+    ],
+)
+def test_wrong_arguments_are_refused_before_training_and_the_mode_stays(call, message):
+    module, x, y = net().eval(), np.ones((4, 6)), np.array([0, 1, 0, 1])
+    with pytest.raises(ParameterError, match=message):
+        call(module, x, y)
+    assert not module.training
+
+
+def test_training_takes_double_modules_and_one_sample_left_over():
+    normed = torch.nn.Sequential(
+        torch.nn.Linear(6, 5), torch.nn.BatchNorm1d(5), torch.nn.ReLU(), torch.nn.Linear(5, 3)
+    )
+    x, y = blobs()
+    losses = fine_tune(quantise(normed.double(), x[:65]), x[:65], y[:65], epochs=2)
+    assert np.isfinite(losses).all()

@@ -21,6 +21,7 @@ import numpy as np
 
 from .. import checks
 from ..errors import MissingExtraError, ParameterError
+from .methods import MOST_STEPS
 
 
 def _torch() -> Any:
@@ -78,7 +79,7 @@ def quantise(module: Any, calibration: Any, *, levels: int = 8, percentile: floa
     Raises
     ------
     ParameterError
-        No ReLU module: functional ones cannot be replaced.
+        No ReLU module: functional ones cannot be replaced; samples that it cannot take.
     MissingExtraError
 
     Examples
@@ -90,7 +91,8 @@ def quantise(module: Any, calibration: Any, *, levels: int = 8, percentile: floa
         fine_tune(made, x, y)
     """
     torch = _torch()
-    levels = checks.integer("quantise", "levels", levels, low=1)
+    _check_module("quantise", module)
+    levels = checks.integer("quantise", "levels", levels, low=1, high=MOST_STEPS)
     percentile = checks.number("quantise", "percentile", percentile, above=0.0, high=100.0)
     relus = [name for name, m in module.named_modules() if isinstance(m, torch.nn.ReLU)]
     if not relus:
@@ -98,7 +100,8 @@ def quantise(module: Any, calibration: Any, *, levels: int = 8, percentile: floa
             f"quantise: {type(module).__name__} has no torch.nn.ReLU among its modules, which "
             "could be replaced; write calls such as torch.relu(x) as modules"
         )
-    tops = _tops(module, relus, _samples(torch, "quantise", calibration), percentile)
+    x = _samples("quantise", module, calibration)
+    tops = _tops(module, relus, x, percentile)
     made = copy.deepcopy(module)
     for name in relus:
         parent, _, last = name.rpartition(".")
@@ -108,11 +111,23 @@ def quantise(module: Any, calibration: Any, *, levels: int = 8, percentile: floa
 
 
 def set_levels(module: Any, levels: int) -> None:
-    """Let the quantised activations of a module have another number of levels."""
-    levels = checks.integer("set_levels", "levels", levels, low=1)
-    for part in module.modules():
-        if hasattr(part, "as_rectifier"):
-            part.levels = levels
+    """Let the quantised activations of a module have another number of levels.
+
+    Raises
+    ------
+    ParameterError
+        It has no quantised activations.
+    """
+    _check_module("set_levels", module)
+    levels = checks.integer("set_levels", "levels", levels, low=1, high=MOST_STEPS)
+    parts = [part for part in module.modules() if hasattr(part, "as_rectifier")]
+    if not parts:
+        raise ParameterError(
+            f"set_levels: {type(module).__name__} must have quantised activations, got none; "
+            "make it with quantise(module, calibration)"
+        )
+    for part in parts:
+        part.levels = levels
 
 
 def fine_tune(
@@ -142,34 +157,49 @@ def fine_tune(
     -------
     list of float
         mean loss of each epoch.
+
+    Raises
+    ------
+    ParameterError
+        Samples that the module cannot take, labels that are not its classes, nothing to train.
     """
     torch = _torch()
-    x = _samples(torch, "fine_tune", x)
-    y = torch.as_tensor(np.asarray(y), dtype=torch.long)
-    if len(x) != len(y) or not len(x):
-        raise ParameterError(
-            f"fine_tune: x and y must have the same length, at least 1, got {len(x)} and {len(y)}"
-        )
+    _check_module("fine_tune", module)
     for name, value in (("epochs", epochs), ("batch", batch)):
         checks.integer("fine_tune", name, value, low=1)
-    optimiser = torch.optim.Adam(module.parameters(), lr=rate)
+    rate = checks.number("fine_tune", "rate", rate, above=0.0)
+    seed = checks.integer("fine_tune", "seed", seed, low=0, high=2**63 - 1)
+    x = _samples("fine_tune", module, x)
+    y = _classes(module, x, y)
+    learning = [p for p in module.parameters() if p.requires_grad]
+    if not learning:
+        raise ParameterError(f"fine_tune: {type(module).__name__} must have parameters to train")
+    optimiser = torch.optim.Adam(learning, lr=rate)
     steps = epochs * -(-len(x) // batch)
     falling = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, steps)
     order = torch.Generator().manual_seed(seed)
     was, losses = module.training, []
     module.train()
-    for _ in range(epochs):
-        total = 0.0
-        for some in torch.randperm(len(x), generator=order).split(batch):
-            optimiser.zero_grad()
-            loss = torch.nn.functional.cross_entropy(module(x[some]), y[some])
-            loss.backward()
-            optimiser.step()
-            falling.step()
-            total += float(loss.detach()) * len(some)
-        losses.append(total / len(x))
-    module.train(was)
+    try:
+        for _ in range(epochs):
+            total = 0.0
+            for some in _batches(torch.randperm(len(x), generator=order), batch):
+                optimiser.zero_grad()
+                loss = torch.nn.functional.cross_entropy(module(x[some]), y[some])
+                loss.backward()
+                optimiser.step()
+                falling.step()
+                total += float(loss.detach()) * len(some)
+            losses.append(total / len(x))
+    finally:
+        module.train(was)
     return losses
+
+
+def _batches(order: Any, batch: int) -> Sequence[Any]:
+    """Cut into batches; a last one of a single sample, which batch norm refuses, is shared out."""
+    parts = order.split(batch)
+    return order.tensor_split(len(parts)) if len(parts[-1]) == 1 < batch else parts
 
 
 def staged(
@@ -200,6 +230,8 @@ def staged(
     and sequential tasks using temporal pruning, ECCV 2022, arXiv 2110.05929, reduce the time steps
     of a spiking network so; here it is the levels of the ANN that is converted.
     """
+    if not np.iterable(levels):
+        raise ParameterError(f"staged.levels must be one or more falling numbers, got {levels!r}")
     levels = [checks.integer("staged", "levels", one, low=1) for one in levels]
     if any(a <= b for a, b in zip(levels, levels[1:], strict=False)) or not levels:
         raise ParameterError(f"staged.levels must be one or more falling numbers, got {levels}")
@@ -212,8 +244,56 @@ def staged(
     return found
 
 
-def _samples(torch: Any, owner: str, x: Any) -> Any:
-    return torch.as_tensor(checks.array(owner, "samples", x), dtype=torch.float32)
+def _check_module(owner: str, module: Any) -> None:
+    if not isinstance(module, _torch().nn.Module):
+        raise ParameterError(
+            f"{owner}.module must be a torch.nn.Module, got {type(module).__name__}"
+        )
+
+
+def _samples(owner: str, module: Any, x: Any) -> Any:
+    """Samples as a tensor of the kind that the module computes with."""
+    x = checks.array(owner, "samples", x)
+    if x.ndim < 2 or not len(x):
+        raise ParameterError(
+            f"{owner}.samples must have shape (samples, *shape), one sample at least, got {x.shape}"
+        )
+    kinds = [p.dtype for p in module.parameters() if p.is_floating_point()]
+    x = _torch().as_tensor(x, dtype=kinds[0] if kinds else _torch().float32)
+    _outputs(owner, module, x[:1])
+    return x
+
+
+def _outputs(owner: str, module: Any, x: Any) -> Any:
+    """What the module says in ``eval()`` mode; it is left in the mode that it was in."""
+    torch, was = _torch(), module.training
+    module.eval()
+    try:
+        with torch.no_grad():
+            return module(x)
+    except (RuntimeError, ValueError, TypeError, LookupError) as error:
+        raise ParameterError(
+            f"{owner}: {type(module).__name__} cannot take a sample of shape {tuple(x.shape[1:])}: "
+            f"{error}"
+        ) from None
+    finally:
+        module.train(was)
+
+
+def _classes(module: Any, x: Any, y: Any) -> Any:
+    """Labels as a tensor: one class for each sample, numbers from 0."""
+    if len(np.shape(y)) != 1 or len(x) != len(y):
+        raise ParameterError(
+            "fine_tune: x and y must have the same length, and y one class for each sample, got "
+            f"{len(x)} samples and labels of shape {np.shape(y)}"
+        )
+    known = _outputs("fine_tune", module, x[:1]).shape[-1]
+    y = checks.array("fine_tune", "y", y, low=0.0, high=known - 1.0)
+    if (y % 1).any():
+        raise ParameterError(
+            f"fine_tune.y must be numbers of classes from 0, got {float(y[y % 1 != 0][0])!r}"
+        )
+    return _torch().as_tensor(y, dtype=_torch().long)
 
 
 def _tops(module: Any, relus: list[str], x: Any, percentile: float) -> dict[str, float]:
@@ -235,7 +315,7 @@ def _tops(module: Any, relus: list[str], x: Any, percentile: float) -> dict[str,
         module.train(was)
         for hook in hooks:
             hook.remove()
-    values = {name: np.concatenate(parts) for name, parts in seen.items()}
+    values = {name: np.concatenate([[], *parts]) for name, parts in seen.items()}
     return {
         name: float(np.percentile(v, percentile)) if v.size else 1.0 for name, v in values.items()
     }
