@@ -381,6 +381,21 @@ def test_shapes_that_do_not_fit_name_the_node():
         read_onnx(tampered(change))
 
 
+def test_kernels_that_are_not_as_large_as_they_say_are_refused():
+    kernel = onnx.numpy_helper.from_array(np.ones((2, 1, 3, 3), np.float32), "k")
+    ends = [
+        onnx.helper.make_tensor_value_info(name, onnx.TensorProto.FLOAT, shape)
+        for name, shape in (("x", ["N", 1, 8, 8]), ("y", None))
+    ]
+    nodes = [
+        onnx.helper.make_node("Conv", ["x", "k"], ["a"], kernel_shape=[9, 9]),
+        onnx.helper.make_node("Relu", ["a"], ["y"]),
+    ]
+    graph = onnx.helper.make_graph(nodes, "g", ends[:1], ends[1:], [kernel])
+    with pytest.raises(FormatError, match="kernel_shape"):
+        read_onnx(onnx.helper.make_model(graph).SerializeToString())
+
+
 def test_weights_beside_the_model_are_read_and_nowhere_else(tmp_path):
     model = onnx_models.perceptron(np.random.default_rng(1))
     inline = read_onnx(model.SerializeToString())
@@ -403,7 +418,8 @@ def test_weights_beside_the_model_are_read_and_nowhere_else(tmp_path):
 
     graph = with_entries(location="weights.bin", offset=8, length=len(raw))
     np.testing.assert_array_equal(graph.nodes[1].weight, inline.nodes[1].weight)
-    for location in ("../secret.bin", str(tmp_path / "secret.bin"), "link.bin", "missing.bin", ""):
+    inside = ("link.bin", "missing.bin", "", "a\0b", "a" * 5000)
+    for location in ("../secret.bin", str(tmp_path / "secret.bin"), *inside):
         with pytest.raises(FormatError, match="must lie in a file beside the model"):
             with_entries(location=location)
     with pytest.raises(FormatError, match="needs 160 bytes from byte 9"):

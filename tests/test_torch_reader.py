@@ -569,3 +569,16 @@ def test_archives_that_unfold_are_refused(tmp_path):
         archive.writestr("archive/data.pkl", b"\0" * 10_000_000)
     with pytest.raises(FormatError, match="archive of plain parts"):
         read(tmp_path / "bomb.pt")
+
+
+def test_lists_of_arrays_that_ask_for_memory_are_refused(tmp_path):
+    import zipfile
+
+    path = tmp_path / "zeros.pt"
+    with zipfile.ZipFile(path, "w") as archive:  # bytearray(2**31 - 1)
+        archive.writestr(
+            "archive/data.pkl", b"\x80\x02cbuiltins\nbytearray\nJ\xff\xff\xff\x7f\x85R."
+        )
+        archive.writestr("archive/version", b"3")
+    with pytest.raises(FormatError, match="makes byte arrays"):
+        read(path)

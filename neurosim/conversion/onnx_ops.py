@@ -59,6 +59,9 @@ def _convolve(call, x, weight, bias=None):
     if axes < 1 or _space(call, x) != axes:
         raise ValueError(f"weights of shape {weight.shape} for samples of {call.builder.shape(x)}")
     stride, dilation = _numbers(call, "strides", axes), _numbers(call, "dilations", axes)
+    said = tuple(call.get("kernel_shape") or weight.shape[2:])
+    if said != weight.shape[2:]:
+        raise ValueError(f"kernel_shape {said} for weights of shape {weight.shape}")
     padding = _padding(call, x, weight.shape[2:], stride, dilation)
     bias = None if bias is None else _weights(bias)
     groups = call.get("group", 1)

@@ -94,8 +94,12 @@ def _outside(tensor: Any, owner: str, folder: Path | None, size: int) -> bytes:
         raise FormatError(f"{owner} lies in another file; give the path of the model instead")
     path = folder / name
     inside = name and not Path(name).is_absolute() and ".." not in Path(name).parts
-    if not inside or not path.resolve().is_relative_to(folder.resolve()) or not path.is_file():
-        raise FormatError(f"{owner} must lie in a file beside the model, got {name!r}")
+    try:
+        beside = path.resolve().is_relative_to(folder.resolve()) and path.is_file()
+    except (ValueError, OSError):  # names that no file can have
+        beside = False
+    if not inside or not beside:
+        raise FormatError(f"{owner} must lie in a file beside the model, got {name[:200]!r}")
     try:
         offset = int(entries.get("offset", "0"))
         length = int(entries.get("length", str(size)))
