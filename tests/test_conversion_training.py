@@ -83,6 +83,7 @@ def test_what_cannot_be_trained_is_refused_with_a_remedy():
         (lambda m, x, y: quantise(m, x[:, :2]), "cannot take a sample of shape"),
         (lambda m, x, y: quantise(m, x[:0]), "one sample at least"),
         (lambda m, x, y: quantise("net.pt", x), "must be a torch.nn.Module, got str"),
+        (lambda m, x, y: quantise(quantise(m, x), x), r"set_levels\(module, levels\)"),
         (lambda m, x, y: set_levels(m, 2), "must have quantised activations, got none"),
         (lambda m, x, y: staged(m, x, y, levels=4), "falling numbers, got 4"),
         (lambda m, x, y: fine_tune(m, x, np.eye(2)[y]), "one class for each sample"),

@@ -95,6 +95,11 @@ def quantise(module: Any, calibration: Any, *, levels: int = 8, percentile: floa
     levels = checks.integer("quantise", "levels", levels, low=1, high=MOST_STEPS)
     percentile = checks.number("quantise", "percentile", percentile, above=0.0, high=100.0)
     relus = [name for name, m in module.named_modules() if isinstance(m, torch.nn.ReLU)]
+    if not relus and any(hasattr(part, "as_rectifier") for part in module.modules()):
+        raise ParameterError(
+            f"quantise: {type(module).__name__} has quantised activations already; "
+            "set_levels(module, levels) changes their levels"
+        )
     if not relus:
         raise ParameterError(
             f"quantise: {type(module).__name__} has no torch.nn.ReLU among its modules, which "
