@@ -20,6 +20,9 @@ from .decays import rounded_taus
 from .levels import largest_mantissa
 from .whole import MANTISSA_LIF, SHIFT_LIF
 
+# Weights that arrive in one step are added up in int32; half of it is left for their rounding.
+_MOST_ARRIVING = 2.0**30
+
 
 @dataclass(frozen=True, slots=True)
 class Bits:
@@ -67,14 +70,17 @@ def _decays(rules: Quantise):
     return decays
 
 
-def _scale(c: Cells, weights: list[np.ndarray], bits: Bits) -> tuple[float, float]:
+def _scale(c: Cells, weights: list[np.ndarray], heaviest: float, bits: Bits) -> tuple[float, float]:
     """Whole numbers per mV, and the unit of weights in them, a power of two.
 
-    The threshold takes up to half of the state, within its bits; the largest weight is the
+    The threshold takes up to half of the state, within its bits, unless what may arrive at a
+    neuron in one step (``heaviest`` [mV]) would be beyond int32; the largest weight is the
     largest that a weight's bits hold, unless that would be finer than 1.
     """
     scale = bits.most_threshold / float(c.threshold.max())
     largest = max((float(np.abs(w).max(initial=0.0)) for w in weights), default=0.0)
+    if heaviest:
+        scale = min(scale, _MOST_ARRIVING / heaviest)
     most = max(1, largest_mantissa(bits.weight, signed=bits.signed_weights))
     if largest == 0:
         return scale, 1.0
@@ -131,7 +137,10 @@ def whole_lif(
         c = cells(population, dt, _decays(rules))
         onto = [n for n, p in network.projections.items() if p.post is population]
         gained = [synapses[n].weight * c.gain[synapses[n].post] for n in onto]
-        scale, step = _scale(c, gained, bits)
+        arriving = np.zeros(population.n)
+        for n, weight in zip(onto, gained, strict=True):
+            np.add.at(arriving, synapses[n].post, np.abs(weight))
+        scale, step = _scale(c, gained, float(arriving.max(initial=0.0)), bits)
         neurons, found = _neurons(c, scale, rules, bits, made.seed)
         made.add(neurons, name)
         scaled[name], units[name] = (c, scale, step), 1 / scale

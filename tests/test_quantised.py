@@ -262,3 +262,14 @@ def test_thresholds_lie_within_the_chips_bits(name, neurons, time):
     params = made.network.populations["hid"].neurons.params
     if bits is not None and "high" in params:  # whole numbers
         assert 1 <= np.max(params["v_th"]) <= 2**bits - 1
+
+
+@pytest.mark.parametrize("strongest", [50.0, 5000.0])
+def test_weights_far_above_the_threshold_stay_within_32_bits_together(strongest):
+    net = ns.Network(seed=1)
+    net.add(ns.SpikeSource(4, times=[1.0, 1.0, 1.0, 1.0], ids=[0, 1, 2, 3]), "in")
+    net.add(ns.LIF(1, v_th=1.0), "out")
+    net.connect("in", "out", weight=strongest, delay=1.0)
+    made = hw.quantise_for(net, "spinnaker2")
+    assert made.arithmetic == "integer"
+    assert ns.simulate(made.network, 5, progress=False).counts["out"].sum() == 1
