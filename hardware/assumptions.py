@@ -3,7 +3,7 @@
 import numpy as np
 
 from .chip import Chip
-from .wiring import Wiring
+from .wiring import Wiring, distinct
 
 FEATURES = {
     "exponential_synapse": "an exponential synapse",
@@ -80,7 +80,7 @@ def quantisation(wiring: Wiring, chip: Chip) -> tuple[str, ...]:
         if max((levels(weights) for weights in _onto(wiring)), default=0.0) >= 2**bits:
             reasons.append(f"weights need quantisation to {kind.weight_bits} bits")
     most = kind.weight_values_per_neuron
-    if most is not None and np.unique(wiring.weight).size > most:
+    if most is not None and distinct(wiring.weight).size > most:
         above = int(np.count_nonzero(values_per_neuron(wiring) > most))
         if above:
             reasons.append(
@@ -102,7 +102,7 @@ def _signs(wiring: Wiring, chip: Chip) -> list[str]:
         if neurons:
             note += f"; spikes of the {_plural(neurons, 'neuron')} among them return from outside"
         return [note]
-    if kind.sign == "per_axon_type" and np.unique(wiring.weight).size > 1:
+    if kind.sign == "per_axon_type" and distinct(wiring.weight).size > 1:
         return ["types of the axons assumed to give each synapse its weight"]
     return []
 

@@ -34,7 +34,7 @@ from .mapping import Mapping
 from .rasters import n_ticks, raster_of
 from .routes import busiest_links, count_messages, grid_of, has_links
 from .walls import cyclic, kinds_of
-from .wiring import Wiring
+from .wiring import Wiring, distinct
 
 if TYPE_CHECKING:
     from neurosim.network import Network
@@ -226,7 +226,7 @@ def _on_cores(
 
 def _firing(wiring: Wiring, tick: np.ndarray, neuron: np.ndarray) -> np.ndarray:
     """Ticks in which each neuron and source fires, once or more often: int64[n_total]."""
-    pairs = np.unique(tick * np.int64(max(1, wiring.n_total)) + neuron)
+    pairs = distinct(tick * np.int64(max(1, wiring.n_total)) + neuron)
     return np.bincount(pairs % max(1, wiring.n_total), minlength=wiring.n_total)
 
 
@@ -240,8 +240,8 @@ def _inference(wiring: Wiring, firing: np.ndarray) -> InferenceCounts:
         n_hidden=int(hidden.sum()),
         n_out=int((kinds == 2).sum()),
         hidden_synapses=int(inside.sum()),
-        input_targets=int(np.unique(wiring.post[source[wiring.pre]]).size),
-        output_sources=int(np.unique(wiring.pre[onto_output]).size),
+        input_targets=int(distinct(wiring.post[source[wiring.pre]]).size),
+        output_sources=int(distinct(wiring.pre[onto_output]).size),
         input_firing=int(firing[source].sum()),
         hidden_firing=int(firing[hidden].sum()),
     )

@@ -4,7 +4,7 @@ import numpy as np
 
 from .chip import Chip
 from .fill import LINEAR, NO_RULE, POOLED, SYNLIST
-from .wiring import Wiring
+from .wiring import Wiring, distinct
 
 UNLIMITED = 2**62
 
@@ -42,7 +42,7 @@ def sizes(wiring: Wiring, chip: Chip) -> np.ndarray:
 def fan_in(wiring: Wiring, chip: Chip) -> np.ndarray:
     """Distinct axons into each placed neuron: int64[n]."""
     axons, n_axons = axon_keys(wiring, chip)
-    pairs = np.unique(wiring.post.astype(np.int64) * n_axons + axons)
+    pairs = distinct(wiring.post.astype(np.int64) * n_axons + axons)
     return np.bincount(pairs // max(1, n_axons), minlength=wiring.n_neurons)
 
 

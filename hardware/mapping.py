@@ -11,7 +11,7 @@ from neurosim.errors import ParameterError
 from .assumptions import notes, quantisation
 from .chip import Chip
 from .fill import USED_NEURONS, count_targets, list_targets
-from .filling import check_targets, columns, fill_chip, no_slots, whole_network
+from .filling import check_targets, columns, fill_chip, no_slots
 from .layer_map import place_layers
 from .limits import UNLIMITED, cap, signed_rows, units
 from .load import load_chip
@@ -216,20 +216,18 @@ def _check_routers(mapping: Mapping) -> None:
 
 
 def _by_layers(wiring: Wiring, chip: Chip, splitters: bool) -> Mapping:
-    """The mapping with the fewest cores, then the fewest target cores, of several tilings."""
-    best, refused = None, None
+    """The mapping with the fewest cores, then target cores, of several tilings; else in order."""
+    best = None
     for order in orders(wiring):
         try:
             found = _place(wiring, chip, order, splitters)
-        except DoesNotFit as error:
-            refused = refused or error
+        except DoesNotFit:
             continue
         cost = (found.n_cores, found.targets.size)
         if best is None or cost < (best.n_cores, best.targets.size):
             best = found
-    if best is None:
-        raise refused or whole_network(wiring, chip)
-    return best
+    # Where cores of their own are too many, populations that share cores may fit yet.
+    return best or _in_order(wiring, chip, splitters)
 
 
 def _in_order(wiring: Wiring, chip: Chip, splitters: bool) -> Mapping:
@@ -265,8 +263,9 @@ def map_network(
                                     in steps
     by : {"sequential", "layers"}   in the order of the populations; or each population on cores
                                     of its own, those with places in tiles of neighbours, whichever
-                                    tiles take the fewest cores. Chips whose cores hold whole
-                                    layers match layers and cores either way.
+                                    tiles take the fewest cores; as in the order of the
+                                    populations where that is too much. Chips whose cores hold
+                                    whole layers match layers and cores either way.
     splitters : bool                where a neuron addresses one row of one core (TrueNorth,
                                     Tianjic), insert neurons that repeat the spikes of those that
                                     reach several, on cores of their own and a tick later; they are

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .chip import Chip
-from .wiring import Wiring
+from .wiring import Wiring, distinct
 
 COMPARTMENT, THRESHOLD, SYNAPSE = "compartment_profiles", "threshold_profiles", "synapse_profiles"
 PROFILES = (COMPARTMENT, THRESHOLD, SYNAPSE)
@@ -86,7 +86,7 @@ def _pairs(wiring: Wiring, what: str) -> tuple[np.ndarray, np.ndarray]:
         return np.arange(wiring.n_neurons)[numbers > 0], numbers[numbers > 0] - 1
     number = formats(wiring)
     n = int(number.max(initial=0)) + 1
-    key = np.unique(wiring.post.astype(np.int64) * n + number[wiring.projection])
+    key = distinct(wiring.post.astype(np.int64) * n + number[wiring.projection])
     return key // n, key % n
 
 
@@ -125,6 +125,6 @@ def profiles_used(
         if what in chip.core.resources:
             neuron, number = _pairs(wiring, what)
             n = int(number.max(initial=0)) + 1
-            key = np.unique(core_of[neuron].astype(np.int64) * n + number)
+            key = distinct(core_of[neuron].astype(np.int64) * n + number)
             found[what] = np.bincount(key // n, minlength=n_cores)
     return found

@@ -13,6 +13,8 @@ import numpy as np
 
 from neurosim._jit import kernel
 
+from .wiring import distinct
+
 if TYPE_CHECKING:
     from .mapping import Mapping
 
@@ -166,4 +168,4 @@ def router_entries(mapping: "Mapping") -> np.ndarray:
     n_senders = mapping.n_cores + len(wiring.inputs)
     pre = np.repeat(np.arange(wiring.n_total), np.diff(mapping.target_starts))
     pairs = mapping.targets // place.cores_per_tile * np.int64(n_senders) + sender[pre]
-    return np.bincount(np.unique(pairs) // max(1, n_senders), minlength=n_tiles)
+    return np.bincount(distinct(pairs) // max(1, n_senders), minlength=n_tiles)

@@ -12,7 +12,7 @@ import numpy as np
 
 from .chip import Chip
 from .refusal import DoesNotFit
-from .wiring import Wiring
+from .wiring import Wiring, distinct
 
 # need, population that is too much (or ""), and where
 Count = tuple[int, str, str]
@@ -41,7 +41,7 @@ def _largest_of(wiring: Wiring, kind: int) -> str:
 
 
 def _inputs(wiring: Wiring) -> Count:
-    used = np.unique(wiring.pre[wiring.pre >= wiring.n_neurons]).size
+    used = distinct(wiring.pre[wiring.pre >= wiring.n_neurons]).size
     return int(used), _largest_source(wiring), "sources with synapses"
 
 
@@ -56,7 +56,7 @@ def _outputs(wiring: Wiring) -> Count:
 
 
 def _sources(wiring: Wiring) -> Count:
-    used = np.unique(wiring.pre).size
+    used = distinct(wiring.pre).size
     biggest = max(wiring.sizes, key=lambda name: wiring.sizes[name], default="")
     return int(used), biggest, "neurons and sources with synapses"
 
@@ -80,14 +80,14 @@ def _fan_out(wiring: Wiring) -> Count:
 
 
 def _input_targets(wiring: Wiring) -> Count:
-    used = np.unique(wiring.post[wiring.pre >= wiring.n_neurons]).size
+    used = distinct(wiring.post[wiring.pre >= wiring.n_neurons]).size
     return int(used), _largest_of(wiring, 0), "neurons that inputs reach"
 
 
 def _output_sources(wiring: Wiring) -> Count:
     kinds = kinds_of(wiring)
     onto = (kinds[wiring.post] == 2) & (kinds[wiring.pre] == 0)
-    return int(np.unique(wiring.pre[onto]).size), _largest_of(wiring, 0), "neurons that are read"
+    return int(distinct(wiring.pre[onto]).size), _largest_of(wiring, 0), "neurons that are read"
 
 
 def cyclic(wiring: Wiring) -> list[str]:

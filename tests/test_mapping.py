@@ -678,3 +678,14 @@ def test_each_kind_of_synapse_is_its_own_feature(cell, feature):
     net = ns.Network()
     net.connect(net.add(ns.SpikeSource(1), "in"), net.add(ns.LIF(1, **cell), "cells"))
     assert _features(list(net.populations.values())) == (feature,)
+
+
+@pytest.mark.parametrize("chip", ["odin", "xylo-imu", "brainscales2"])
+def test_populations_share_the_only_core_where_cores_of_their_own_are_too_many(chip):
+    net = ns.Network(time="steps")
+    net.add(ns.SpikeSource(4), "in")
+    net.add(ns.IF(5), "a")
+    net.add(ns.IF(3), "b")
+    net.connect("in", "a", weight=1.0)
+    net.connect("a", "b", weight=1.0)
+    assert hw.map_network(net, chip, by="layers").core_of.tolist() == [0] * 8
