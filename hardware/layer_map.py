@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from scipy.sparse.csgraph import maximum_bipartite_matching
 
 from .chip import Chip, CoreKind
-from .layer_needs import Layer, kinds_of_cores, layers_of, needs, shapes
+from .layer_needs import SPACE_AXES, Layer, kinds_of_cores, layers_of, needs, shapes
 from .refusal import DoesNotFit
 from .wiring import Wiring
 
@@ -30,8 +30,12 @@ def nearest_allowed(limit: int | tuple[int, ...], need: int) -> int | None:
 
 
 def check_shapes(layers: list[Layer], chip: Chip) -> None:
-    """Refuse layers whose shape the chip does not have."""
+    """Refuse layers whose shape the chip does not have; no such chip has three axes of space."""
     for layer in layers:
+        axes = max((way.space_axes for way in layer.ways), default=0)
+        if axes > SPACE_AXES:
+            where = f"layer {layer.name!r}"
+            raise _refusal(chip, "space_axes", axes, SPACE_AXES, where, layer.name)
         for name, found in shapes(layer, dense_kernels=not chip.core.layers).items():
             limit = chip.limits.get(name)
             if limit is None:

@@ -11,7 +11,7 @@ from neurosim.network import Projection
 from .chip import Chip, CoreKind
 from .wiring import Wiring
 
-_SQUARE = 2  # spatial axes of a layer on such chips
+SPACE_AXES = 2  # axes of a layer on such chips
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,8 @@ class Way:
     """One way into a layer: its kernel, as the chip stores it, and the input it reads.
 
     ``input`` is what is left of the source's places once they are pooled; ``padding`` is in
-    front and behind, of the first axis and then of the second.
+    front and behind, of the first axis and then of the second. A dilated kernel has the sides
+    that it spans, since cores store its gaps; ``space_axes`` is how many axes of space it has.
     """
 
     c_in: int
@@ -30,6 +31,7 @@ class Way:
     stride: tuple[int, int] = (1, 1)
     padding: tuple[int, int, int, int] = (0, 0, 0, 0)
     pool: tuple[int, int] = (1, 1)
+    space_axes: int = 0
 
     @property
     def strided(self) -> bool:
@@ -45,7 +47,7 @@ class Way:
             (self.input[k] + sum(self.padding[2 * k : 2 * k + 2]) - self.kernel[k])
             // self.stride[k]
             + 1
-            for k in range(_SQUARE)
+            for k in range(SPACE_AXES)
         )
         rows, columns = (max(1, n) for n in found)
         return rows, columns
@@ -146,13 +148,13 @@ def _place_and_channels(shape: tuple[int, ...]) -> tuple[tuple[int, int], int]:
     """(height, width) and channels of a shape with channels last; a vector has one place."""
     if len(shape) == 1:
         return (1, 1), shape[0]
-    space = (*shape[:-1], 1)[:_SQUARE]
+    space = (*shape[:-1], 1)[:SPACE_AXES]
     return (space[0], space[1]), shape[-1]
 
 
 def _axes(numbers: tuple[int, ...]) -> tuple[int, int]:
     """The numbers of two axes; 1 for those that are missing."""
-    first, second = (*numbers, 1, 1)[:_SQUARE]
+    first, second = (*numbers, 1, 1)[:SPACE_AXES]
     return int(first), int(second)
 
 
@@ -164,9 +166,10 @@ def _convolution(rule: Convolution, way: Way, size: tuple[int, int]) -> Way:
     spans = tuple(d * (k - 1) for d, k in zip(dilation, rule.kernel.shape[2:], strict=True))
     pads = tuple(pad for pair in paddings(name, rule.padding, spans) for pad in pair)
     pooled = _axes(pool)
-    before, behind, left, right = (*pads, 0, 0, 0, 0)[: 2 * _SQUARE]
+    before, behind, left, right = (*pads, 0, 0, 0, 0)[: 2 * SPACE_AXES]
     return replace(
         way,
+        kernel=_axes(tuple(span + 1 for span in spans)),
         stride=_axes(stride),
         padding=(before, behind, left, right),
         pool=pooled,
@@ -178,7 +181,7 @@ def _way(wiring: Wiring, projection: Projection) -> Way:
     rule, pre = projection.rule, projection.pre
     size, c_in = _place_and_channels(pre.shape)
     if isinstance(rule, (Convolution, SumPool)):
-        way = Way(c_in, _axes(rule.kernel.shape[2:]), size, pre.name)
+        way = Way(c_in, _axes(rule.kernel.shape[2:]), size, pre.name, space_axes=rule.space)
         if isinstance(rule, Convolution):
             return _convolution(rule, way, size)
         stride = rule.window if rule.stride is None else rule.stride

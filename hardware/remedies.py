@@ -224,15 +224,21 @@ def _search(error: DoesNotFit, wiring: Wiring, chip: Chip, by: str) -> list[Reme
     return _others(error, wiring, chip)
 
 
-def _others(error: DoesNotFit, wiring: Wiring, chip: Chip) -> list[Remedy]:
+def _of_wall(error: DoesNotFit, wiring: Wiring, chip: Chip) -> list[Remedy]:
+    """Remedies for walls that are met whatever the number of neurons."""
     if error.resource == "recurrent_projections":
         return _acyclic(wiring, chip)
     if error.resource == SYNAPSE:
         return _one_range(wiring, chip)
     if chip.topology.unit == "layer" and error.population:
-        found = of_layers(error, wiring, chip, _largest)
-        if found:
-            return found
+        return of_layers(error, wiring, chip, _largest)
+    return []
+
+
+def _others(error: DoesNotFit, wiring: Wiring, chip: Chip) -> list[Remedy]:
+    by_wall = _of_wall(error, wiring, chip)
+    if by_wall or error.resource in ("recurrent_projections", SYNAPSE):
+        return by_wall
     adjusted, parts = _adjusted(wiring, chip)
     if parts and _fits(adjusted, chip):
         remedies = [parts[0] if len(parts) == 1 else together(parts)]
@@ -247,7 +253,7 @@ def _others(error: DoesNotFit, wiring: Wiring, chip: Chip) -> list[Remedy]:
     try:
         place(adjusted, chip)
     except DoesNotFit as other:
-        smaller = _by_size(adjusted, chip, other, adjust=True)
+        smaller = _of_wall(other, adjusted, chip) or _by_size(adjusted, chip, other, adjust=True)
         return found + [together([*parts, more]) for more in smaller]
     return found
 

@@ -689,3 +689,41 @@ def test_populations_share_the_only_core_where_cores_of_their_own_are_too_many(c
     net.connect("in", "a", weight=1.0)
     net.connect("a", "b", weight=1.0)
     assert hw.map_network(net, chip, by="layers").core_of.tolist() == [0] * 8
+
+
+def test_three_axes_of_space_are_refused_where_cores_hold_layers():
+    net = ns.Network(time="steps")
+    net.add(ns.SpikeSource((6, 6, 40, 1)), "in")
+    net.add(ns.IF((5, 5, 39, 2)), "a")
+    net.connect("in", "a", ns.Convolution(np.ones((2, 1, 2, 2, 2))))
+    with pytest.raises(hw.DoesNotFit, match="needs 3 space_axes, limit 2"):
+        hw.map_network(net, "speck")
+    assert hw.map_network(net, "loihi").n_cores > 0
+
+
+def test_a_dilated_kernel_takes_the_places_it_spans():
+    net = ns.Network(time="steps")
+    net.add(ns.SpikeSource((20, 20, 1)), "in")
+    net.add(ns.IF((6, 6, 2)), "a")
+    net.connect("in", "a", ns.Convolution(np.ones((2, 1, 3, 3)), dilation=7))
+    kernel = hw.map_network(net, "speck").usage["kernel_words"]
+    assert kernel.tolist() == [256 * 2]  # 15 x 15 places, rounded up to a power of two
+    with pytest.raises(hw.DoesNotFit, match="needs 15 kernel_side, limit 7"):
+        hw.map_network(net, "akida")
+
+
+def test_delays_and_cycles_that_a_chip_has_not_are_remedied_together():
+    net = ns.Network(time="steps")
+    net.add(ns.SpikeSource(4), "in")
+    net.add(ns.IF(5), "a")
+    net.connect("in", "a", weight=1.0, delay=9.0)
+    net.connect("a", "a", weight=1.0, delay=1.0)
+    with pytest.raises(hw.DoesNotFit) as refused:
+        hw.map_network(net, "akida")
+    remedy = refused.value.remedies[0]
+    assert str(remedy) == "delays cut to 1 tick or less and the network without 'a->a'"
+    less = ns.Network(time="steps")
+    less.add(ns.SpikeSource(4), "in")
+    less.add(ns.IF(5), "a")
+    less.connect("in", "a", weight=1.0, delay=1.0)
+    assert hw.map_network(less, "akida").n_cores == 1
