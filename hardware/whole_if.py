@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import numpy as np
 
-from neurosim.connectivity import FromArrays
 from neurosim.models.base import Neurons
 from neurosim.models.integrator import IF_DELTA
 from neurosim.network import Network, Population
@@ -12,6 +11,7 @@ from neurosim.quantization import Fit
 from neurosim.quantization.report import fit
 from neurosim.synapses import Synapses
 
+from .kept_rules import connect_as
 from .levels import grid, on_grid
 from .whole import DRIVEN_PORTS, WHOLE_DRIVEN, WHOLE_IF
 from .whole_lif import Bits
@@ -29,13 +29,7 @@ def rebuilt(
     for name, population in network.populations.items():
         made.add(neurons.get(name, population.neurons), name)
     for name, p in network.projections.items():
-        s = synapses[name]
-        kept = s.weight != 0
-        rule = FromArrays(s.pre[kept], s.post[kept])
-        made.connect(
-            p.pre.name, p.post.name, rule, weight=s.weight[kept], delay=s.delay[kept],
-            port=p.port, gain=p.gain, name=name,
-        )  # fmt: skip
+        connect_as(made, network, p, synapses[name].weight, synapses[name])
     return made
 
 

@@ -1,10 +1,9 @@
 """How do leaky neurons become whole numbers of a chip's bits? Scale, weights, decays."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from neurosim.connectivity import FromArrays
 from neurosim.connectivity.delays import to_steps
 from neurosim.errors import ParameterError
 from neurosim.models.base import Neurons
@@ -17,6 +16,7 @@ from neurosim.synapses import Synapses
 
 from .chip import Quantise
 from .decays import rounded_taus
+from .kept_rules import connect_as
 from .levels import largest_mantissa
 from .whole import MANTISSA_LIF, SHIFT_LIF
 
@@ -150,10 +150,6 @@ def whole_lif(
             raise ParameterError(f"quantise_for: projection {name!r} must have no gain")
         (c, scale, step), s = scaled[p.post.name], synapses[name]
         whole = step * np.rint(s.weight * c.gain[s.post] * scale / step)
-        kept = whole != 0
         delay = to_steps(s.delay, dt) + (0 if c.is_delta else 1)
-        rule = FromArrays(s.pre[kept], s.post[kept])
-        made.connect(
-            p.pre.name, p.post.name, rule, weight=whole[kept], delay=delay[kept], name=name
-        )
+        connect_as(made, network, p, whole, replace(s, delay=delay.astype(float)))
     return made, units, fits

@@ -273,3 +273,55 @@ def test_weights_far_above_the_threshold_stay_within_32_bits_together(strongest)
     made = hw.quantise_for(net, "spinnaker2")
     assert made.arithmetic == "integer"
     assert ns.simulate(made.network, 5, progress=False).counts["out"].sum() == 1
+
+
+def convolved(neurons=ns.IF, time="steps", delay=0.0):
+    rng = np.random.default_rng(4)
+    net = ns.Network(time=time, seed=1)
+    at = np.nonzero(rng.random((20, 72)) < 0.2)
+    net.add(ns.SpikeSource((6, 6, 2), times=at[0], ids=at[1]), "in")
+    net.add(neurons((6, 6, 3)), "a")
+    net.add(neurons((2, 2, 2)), "b")
+    net.add(neurons(4), "out")
+    net.connect(
+        "in", "a", ns.Convolution(rng.normal(0.2, 0.4, (3, 2, 3, 3)), padding=1), delay=delay
+    )
+    net.connect("a", "b", ns.Convolution(rng.normal(0.2, 0.4, (2, 3, 3, 3)), stride=2), delay=delay)
+    net.connect("b", "out", weight=rng.normal(0.3, 0.4, (8, 4)), delay=delay)
+    return net
+
+
+@pytest.mark.parametrize("chip", ["speck", "akida"])
+def test_quantised_convolutions_remain_layers(chip):
+    net = convolved()
+    made = hw.quantise_for(net, chip)
+    before, after = hw.map_network(net, chip), hw.map_network(made.network, chip)
+    assert before.needs_quantisation and not after.needs_quantisation
+    assert {k: v.tolist() for k, v in after.usage.items()} == {
+        k: v.tolist() for k, v in before.usage.items()
+    }
+    for name, p in net.projections.items():
+        close = ns.expand(made.network, name).weight * made.unit[p.post.name]
+        exact = ns.expand(net, p).weight
+        bits = hw.load_chip(chip).synapse.weight_bits
+        assert np.abs(close - exact).max() <= np.abs(exact).max() / (2**bits - 2) * 1.001
+
+
+@pytest.mark.parametrize("chip", ["xylo-audio2", "spinnaker2", "loihi", "dynapse2"])
+@pytest.mark.parametrize("tau_syn", [None, 5.0])
+def test_quantised_convolutions_fire_as_their_listed_synapses_do(chip, tau_syn):
+    net = convolved(partial(ns.LIF, v_th=1.0, tau_syn=tau_syn), "continuous", 1.0)
+    listed = ns.Network(seed=1)
+    for name, population in net.populations.items():
+        listed.add(population.neurons, name)
+    for name, p in net.projections.items():
+        s = ns.expand(net, p)
+        rule = ns.FromArrays(s.pre, s.post)
+        listed.connect(p.pre.name, p.post.name, rule, weight=s.weight, delay=1.0, name=name)
+    a, b = (
+        ns.simulate(hw.quantise_for(one, chip).network, 30, dt=1.0, progress=False)
+        for one in (net, listed)
+    )
+    assert a.counts["a"].sum() > 20
+    for name in ("a", "b", "out"):
+        assert np.array_equal(a.counts[name], b.counts[name])
