@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .wiring import Wiring
+from .wiring import Wiring, counting_order
 
 
 def spread(axons: np.ndarray, post: np.ndarray, seed: int) -> np.ndarray:
@@ -27,7 +27,9 @@ def limit_fan_in(wiring: Wiring, axons: np.ndarray, most: int) -> Wiring:
     ``axons`` numbers the axon of each synapse, or orders the axons of each neuron (see
     ``limits.axon_keys`` and :func:`spread`): the first ones are kept.
     """
-    order = np.lexsort((axons, wiring.post))
+    # By axon, then stably by neuron: much faster than one sort by both.
+    order = np.argsort(axons)
+    order = order[counting_order(wiring.post[order], wiring.n_neurons)[0]]
     post, axon = wiring.post[order], axons[order]
     new = np.ones(order.size, np.int64)
     new[1:] = (post[1:] != post[:-1]) | (axon[1:] != axon[:-1])

@@ -65,9 +65,10 @@ def formats(wiring: Wiring) -> np.ndarray:
     """
     n = len(wiring.projections)
     largest, least, latest = np.zeros(n), np.zeros(n), np.zeros(n, np.int64)
-    np.maximum.at(largest, wiring.projection, wiring.weight)
-    np.minimum.at(least, wiring.projection, wiring.weight)
-    np.maximum.at(latest, wiring.projection, wiring.delay)
+    which = wiring.projection.astype(np.intp)  # of the types that NumPy is fast with
+    np.maximum.at(largest, which, wiring.weight)
+    np.minimum.at(least, which, wiring.weight)
+    np.maximum.at(latest, which, wiring.delay.astype(np.int64))
     known: dict[tuple, int] = {}
     found = np.zeros(n, np.int64)
     for k, name in enumerate(wiring.projections):
@@ -96,8 +97,10 @@ def shared(wiring: Wiring, chip: Chip) -> Shared | None:
     caps = [chip.core.resources.get(what, UNLIMITED) for what in PROFILES]
     n_ids = 0
     for k, what in enumerate(PROFILES):
-        if what not in chip.core.resources or (
-            what == SYNAPSE and np.unique(formats(wiring)).size <= caps[k]
+        if what not in chip.core.resources:
+            continue
+        if what == SYNAPSE and (
+            len(wiring.projections) <= caps[k] or np.unique(formats(wiring)).size <= caps[k]
         ):
             continue
         neuron, number = _pairs(wiring, what)
