@@ -32,7 +32,7 @@ from .chip import Chip, Quantise
 from .decays import rounded_taus
 from .levels import few_levels, few_per_row, grid, on_grid
 from .load import load_chip
-from .whole_if import is_if_in_steps, rebuilt, whole_if
+from .whole_if import is_if_in_steps, is_pool, rebuilt, whole_if
 from .whole_lif import Bits, is_leaky, whole_lif
 from .wiring import tick_of
 
@@ -113,6 +113,9 @@ def _weights(network: Network, chip: Chip, bits: int) -> dict[str, Synapses]:
                  for n, s in found.items()}  # fmt: skip
     made = {}
     for name, s in found.items():
+        if is_pool(network.projections[name].post):  # these are gains of what is counted
+            made[name] = expand(network, network.projections[name])
+            continue
         weight = on_grid(s.weight, grid(s.weight, bits, signed=signed), rounding)
         if kind.weight_values_per_neuron is not None:
             n_post = network.projections[name].post.n
@@ -253,7 +256,7 @@ def _in_numbers(
     """Choose the arithmetic, see the head of this module."""
     placed = [p for p in network.populations.values() if not p.is_source]
     analog = rules.decay == "analog"
-    if all(is_if_in_steps(network, p) for p in placed):
+    if all(is_if_in_steps(network, p) or is_pool(p) for p in placed):
         bits = replace(bits, state=min(state, 24))  # float32 counts to 2^24
         found = whole_if(network, synapses, bits)
         return _Numbers(*found, (_ANALOG if analog else _saturates(bits),))

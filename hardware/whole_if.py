@@ -38,6 +38,12 @@ def _is_driven(neurons: Neurons) -> bool:
     return neurons.model.name == "IF" and neurons.model.ports == DRIVEN_PORTS
 
 
+def is_pool(population: Population) -> bool:
+    """Whether a population is a maximum of counts of plain spikes: whole numbers as it is."""
+    model = getattr(population.neurons, "model", None)
+    return model is not None and model.name == "MaxPool" and model.payload is None
+
+
 def is_if_in_steps(network: Network, population: Population) -> bool:
     """Whether a population adds up in steps, and loses nothing."""
     neurons = population.neurons
@@ -104,7 +110,7 @@ def whole_if(
     neurons, units, fits = {}, {}, {}
     scaled = dict(synapses)
     for name, population in network.populations.items():
-        if population.is_source:
+        if population.is_source or is_pool(population):
             continue
         onto = [n for n, p in network.projections.items() if p.post is population]
         together = np.concatenate([synapses[n].weight for n in onto] or [np.empty(0)])

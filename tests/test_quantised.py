@@ -325,3 +325,20 @@ def test_quantised_convolutions_fire_as_their_listed_synapses_do(chip, tau_syn):
     assert a.counts["a"].sum() > 20
     for name in ("a", "b", "out"):
         assert np.array_equal(a.counts[name], b.counts[name])
+
+
+def test_networks_with_max_pooling_are_whole_numbers_too():
+    rng = np.random.default_rng(2)
+    at = np.nonzero(rng.random((30, 256)) < 0.1)
+    made = ns.Sequential(ns.SpikeSource((8, 8, 4), times=at[0], ids=at[1]))
+    made.add(ns.MaxPool((2, 2)), name="pool")
+    net = made.network
+    net.add(ns.IF((2, 2, 5)), "c")
+    net.connect("pool", "c", ns.Convolution(rng.integers(-60, 128, (5, 4, 3, 3)) / 128.0))
+    quantised = hw.quantise_for(net, "speck", weight_bits=20, state_bits=24)
+    assert quantised.arithmetic == "integer"
+    a, b = (ns.simulate(one, 40, progress=False) for one in (net, quantised.network))
+    assert a.counts["c"].sum() > 20
+    for name in ("pool", "c"):
+        assert np.array_equal(a.counts[name], b.counts[name])
+    assert hw.map_network(quantised.network, "speck").n_cores > 0
