@@ -8,7 +8,8 @@ numbers cost in accuracy is measured rather than guessed:
 * Other LIF neurons with one port, on digital chips: whole numbers with the chip's decays, which
   saturate at its bits of state (``whole_lif.py``).
 * IF neurons in steps: whole numbers of the chip's unit of state, which saturate as well; the
-  engine may hold them in float32, exactly up to 2^24, or in int32.
+  engine may hold them in float32, exactly up to 2^24, or in int32. Max-pooling of plain spikes
+  is left as it is: it counts.
 * Others, and all leaky neurons of analog chips: rounded parameters and a potential in floating
   point, which the report says.
 """
