@@ -7,6 +7,7 @@ from typing import Any
 
 from neurosim import checks
 from neurosim.errors import ParameterError
+from neurosim.files import write_whole
 
 from .bands import Band
 from .break_even import BreakEven, break_even
@@ -130,17 +131,17 @@ class Comparison:
 
     def to_csv(self, path: str | PathLike) -> None:
         """Write one line per chip; the file appears whole or not at all."""
-        from .table import as_csv, write_text
+        from .table import as_csv
 
-        write_text(path, as_csv(self.rows))
+        write_whole(path, as_csv(self.rows), owner="Comparison.to_csv")
 
     def to_json(self, path: str | PathLike | None = None) -> str:
         """The rows as JSON text; written to ``path`` as well where one is given."""
-        from .table import as_json, write_text
+        from .table import as_json
 
         text = as_json(self.rows)
         if path is not None:
-            write_text(path, text)
+            write_whole(path, text, owner="Comparison.to_json")
         return text
 
 

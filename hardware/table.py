@@ -1,16 +1,12 @@
 """How are the rows of a comparison printed and written?"""
 
-import contextlib
 import csv
 import io
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neurosim.errors import ParameterError
 from neurosim.units import format_quantity
 
 from .energy import CATEGORIES
@@ -150,34 +146,3 @@ def as_json(rows: Sequence["Row"]) -> str:
     """The rows with all their fields; energies in J, times in s, powers in W."""
     what = "estimates by model, not measurements of the chips"
     return json.dumps({"what": what, "rows": [asdict(row) for row in rows]}, indent=2)
-
-
-def write_text(path: str | os.PathLike, text: str) -> None:
-    """Write beside and rename, so that nobody sees half a file.
-
-    Raises
-    ------
-    ParameterError
-        The path is none, or its folder is missing or cannot be written.
-    """
-    try:
-        path = Path(path)
-    except TypeError:
-        raise ParameterError(f"path must be text or a Path, got {type(path).__name__}") from None
-    if not path.name:
-        raise ParameterError(f"path must name a file, got {str(path)!r}; give 'energy.csv'")
-    beside = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with open(beside, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        with contextlib.suppress(OSError, ValueError):
-            beside.unlink(missing_ok=True)
-        reason = getattr(error, "strerror", None) or str(error)
-        raise ParameterError(
-            f"file {str(path)!r} cannot be written ({reason}); "
-            "give a path in a folder that exists and is writable"
-        ) from None

@@ -309,10 +309,10 @@ def test_list_chips_are_the_default(result):
 @pytest.mark.parametrize(
     ("path", "match"),
     [
-        (5, "path must be text or a Path, got int"),
-        ("", "path must name a file"),
-        ("/", "path must name a file"),
-        ("a\0b", "cannot be written"),
+        (5, "to_csv: path must be a str or Path of a file, got 5"),
+        ("", "to_csv: path must be a str or Path of a file, got ''"),
+        ("/", "to_csv: path must be a file in a writable folder, but '/' cannot be written"),
+        ("a\0b", r"to_csv: path must be a str or Path of a file, got 'a\\x00b'"),
     ],
 )
 def test_what_is_no_file_is_refused_by_name(table, path, match):

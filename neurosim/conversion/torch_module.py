@@ -244,7 +244,7 @@ _HARMLESS = frozenset(
     + ["to", "_to_copy"]
 )
 # What looks at a value and makes none.
-_CHECKS = frozenset(["_assert_tensor_metadata", "_assert_async", "sym_size"])
+_CHECKS = frozenset(["_assert_tensor_metadata", "_assert_async"])
 
 
 def _operation(node: Any) -> str:
